@@ -1,0 +1,182 @@
+# Language policy: EXEMPT from the Rust-path rule. Parses arguments and calls modules; no computation.
+"""The command line of the maintainer library.
+
+Every command imports its module when it runs, so that `hpcgate --help` stays quick and a gate that
+needs one library does not demand all of them.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from hpcgate.errors import GateError
+from hpcgate.repo import find_root
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="Generate recipes, record evidence, compute the level, check claims, assemble packets.",
+)
+evidence_app = typer.Typer(no_args_is_help=True, help="List and verify evidence records.")
+app.add_typer(evidence_app, name="evidence")
+
+Root = Annotated[Path | None, typer.Option("--root", help="Checkout; found from here by default.")]
+Check = Annotated[bool, typer.Option("--check", help="Change nothing; exit 1 on a difference.")]
+Release = Annotated[bool, typer.Option("--release", help="Accept current evidence only.")]
+
+
+@app.command()
+def generate(
+    root: Root = None,
+    check: Check = False,
+    sdist: Annotated[
+        Path | None, typer.Option(help="Pin the digest of this sdist in packaging/release.yaml.")
+    ] = None,
+) -> None:
+    """Write the recipes and the derived blocks from `packaging/`.
+
+    Example: `hpcgate generate --check`
+    """
+    from hpcgate.lanes import generate as run
+
+    changed = run(find_root(root), check=check, sdist=sdist)
+    for path in changed:
+        print(f"{'differs' if check else 'wrote'}: {path}")
+    if check and changed:
+        print("run: nox -s gen", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def claims(context: typer.Context) -> None:
+    """Check every document, docstring and recipe text for claims above the level.
+
+    Takes the options of `scripts/check_hpc_claims.py`. Example: `hpcgate claims --strict`
+    """
+    from hpcgate.claims import main as run
+
+    raise typer.Exit(run(context.args))
+
+
+@app.command()
+def level(
+    root: Root = None,
+    release: Release = False,
+    explain: Annotated[bool, typer.Option(help="Say what the next level lacks.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Compute the level that the evidence supports.
+
+    Example: `hpcgate level --explain`
+    """
+    from hpcgate import levels, report
+
+    assessment = levels.assess(find_root(root), release=release)
+    if json:
+        print(assessment.model_dump_json(indent=2))
+    else:
+        Console().print(report.table(assessment))
+    if explain:
+        for line in levels.explain(assessment):
+            print(line)
+
+
+@app.command()
+def packets(root: Root = None, check: Check = False, release: Release = False) -> None:
+    """Assemble the HPSF and E4S packets from level and evidence.
+
+    Example: `hpcgate packets --check`
+    """
+    from hpcgate import packets as module
+
+    built = module.build(find_root(root), check=check, release=release)
+    for packet in built:
+        print(packet.summary())
+    if check and any(packet.changed for packet in built):
+        print("run: nox -s packets", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+@app.command()
+def status(root: Root = None, release: Release = False) -> None:
+    """Print the one table: requirements, level, packets.
+
+    Example: `hpcgate status`
+    """
+    from hpcgate import levels, packets, report
+
+    where = find_root(root)
+    assessment = levels.assess(where, release=release)
+    Console().print(report.table(assessment, packets.build(where, check=True, release=release)))
+
+
+@app.command()
+def policy(
+    root: Root = None,
+    fix: Annotated[bool, typer.Option(help="Write missing headers and tables.")] = False,
+) -> None:
+    """Check the language policy: every module has its row, every row its module.
+
+    Example: `hpcgate policy`
+    """
+    from hpcgate import policy as module
+
+    where = find_root(root)
+    if fix:
+        for path in module.fix(where):
+            print(f"wrote: {path}")
+    findings = module.check(where)
+    for finding in findings:
+        print(finding)
+    raise typer.Exit(1 if findings else 0)
+
+
+@app.command()
+def doctor(root: Root = None) -> None:
+    """List every tool the sessions use, with its version or the command that installs it.
+
+    Example: `hpcgate doctor`
+    """
+    from hpcgate import doctor as module
+
+    Console().print(module.table(find_root(root)))
+
+
+@evidence_app.command("list")
+def evidence_list(root: Root = None) -> None:
+    """List the records with their state and age."""
+    from hpcgate import evidence, report
+
+    Console().print(report.records(evidence.load(find_root(root))))
+
+
+@evidence_app.command("verify")
+def evidence_verify(root: Root = None, release: Release = False) -> None:
+    """Re-check every digest; exit 1 on a tampered or unreadable record (with --release on a stale one)."""
+    from hpcgate import evidence
+
+    findings = evidence.verify(find_root(root), release=release)
+    for finding in findings:
+        print(finding)
+    raise typer.Exit(1 if findings else 0)
+
+
+def main() -> None:
+    """Run the command line; a GateError is one line and exit status 2."""
+    try:
+        app()
+    except GateError as error:
+        print(f"hpcgate: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()
