@@ -1,4 +1,4 @@
-# Language policy: EXEMPT from the Rust-path rule. Parses arguments and calls modules; no computation.
+# Language policy: EXEMPT from the Rust-path rule. Parses arguments and calls modules.
 """The command line of the maintainer library.
 
 Every command imports its module when it runs, so that `hpcgate --help` stays quick and a gate that
@@ -160,7 +160,10 @@ def evidence_list(root: Root = None) -> None:
 
 @evidence_app.command("verify")
 def evidence_verify(root: Root = None, release: Release = False) -> None:
-    """Re-check every digest; exit 1 on a tampered or unreadable record (with --release on a stale one)."""
+    """Re-check every digest; exit 1 on a tampered or unreadable record.
+
+    With `--release` a stale record counts as a finding too.
+    """
     from hpcgate import evidence
 
     findings = evidence.verify(find_root(root), release=release)

@@ -1,4 +1,4 @@
-# Language policy: EXEMPT from the Rust-path rule. Reads and writes files of the checkout; hashlib and git do the work.
+# Language policy: EXEMPT from the Rust-path rule. Reads and writes files; hashlib digests.
 """The checkout: where it is, which files it tracks, how files are read and written."""
 
 from __future__ import annotations
