@@ -45,6 +45,11 @@ class Record:
         return f"{self.run.check}/{self.digest[:12]}"
 
     @property
+    def stamp(self) -> str:
+        """The UTC time in the file's name; later stamps sort after earlier ones."""
+        return Path(self.path).name.partition("-")[0]
+
+    @property
     def check(self) -> str:
         """Name of the check that ran."""
         return self.run.check
