@@ -1,0 +1,228 @@
+# Language policy: EXEMPT from the Rust-path rule. Starts containers; no computation.
+"""The clean room behind every smoke session: a small private Linux in which one thing is tried.
+
+A room stands on a root of Debian packages that `containers/<image>.yaml` describes. Podman or
+docker runs it where they work, bubblewrap where they do not, and all of them show the same room:
+the root is read-only, `/work` is private and goes when the room closes, `/tmp` is empty for each
+command, and no variable of the machine gets in unasked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+import shutil
+import ssl
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from hpcgate.cleanroom.engines import Engine, EngineName, View, choose, installed
+from hpcgate.cleanroom.process import Result, quiet, run_group
+from hpcgate.cleanroom.roots import Image, Root, load_image, make_root
+from hpcgate.errors import GateError
+
+__all__ = ["EngineName", "Image", "Result", "Room", "load_image", "open_room"]
+
+_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+class Room:
+    """A clean room that is open; `open_room` makes it.
+
+    Attributes
+    ----------
+    engine : str
+        The engine that runs it, with its version.
+    image : str
+        Name of the definition and the SHA-256 of the root's package list.
+    packages : tuple of str
+        Every installed package as `name version architecture`.
+    work : Path
+        The folder of this machine that the room sees as `/work`.
+    """
+
+    def __init__(
+        self, engine: Engine, root: Root, view: View, private: Path, memory: int, timeout: float
+    ) -> None:
+        self.engine = engine.version
+        self.image = root.identity
+        self.packages = root.packages
+        self.work = private / "work"
+        self._engine = engine
+        self._view = view
+        self._private = private
+        self._memory = memory
+        self._timeout = timeout
+
+    def run(
+        self,
+        command: Sequence[str] | str,
+        *,
+        network: bool | None = None,
+        timeout: float | None = None,
+    ) -> Result:
+        r"""Run one command in the room and wait for it.
+
+        Parameters
+        ----------
+        command : sequence of str or str
+            Arguments, or a shell script that stops at its first error.
+        network : bool, optional
+            False cuts the network of this command in a room that has one.
+        timeout : float, optional
+            Seconds, the room's own limit by default. A command that exceeds it is killed with
+            everything it started, and its exit status is 124.
+
+        Examples
+        --------
+        >>> room.run(["python3", "--version"]).stdout  # doctest: +SKIP
+        'Python 3.11.2\n'
+        """
+        arguments = ["sh", "-euc", command] if isinstance(command, str) else list(command)
+        view = replace(self._view, network=False) if network is False else self._view
+        # A shell inside bounds the address space of each process: not every engine can.
+        bound = ["sh", "-c", 'ulimit -v "$1"; shift; exec "$@"', "room", str(self._memory >> 10)]
+        name = self._private.name
+        return run_group(
+            [*self._engine.command(name, view, self._private), *bound, *arguments],
+            environment=self._engine.environment(view),
+            timeout=self._timeout if timeout is None else timeout,
+            stop=lambda: self._engine.stop(name),
+        )
+
+
+@contextlib.contextmanager
+def open_room(
+    image: str,
+    root: Path,
+    *,
+    engine: EngineName = "auto",
+    network: bool = False,
+    mounts: Mapping[Path, str] | None = None,
+    writable: Mapping[Path, str] | None = None,
+    environment: Mapping[str, str] | None = None,
+    memory: int = 8 << 30,
+    timeout: float = 600.0,
+) -> Iterator[Room]:
+    """Open a clean room, and remove every trace of it afterwards.
+
+    Parameters
+    ----------
+    image : str
+        Name of a definition in `containers/`, without its suffix.
+    root : Path
+        The checkout.
+    engine : {"auto", "podman", "docker", "bwrap"}
+        Auto takes the first one that runs a command in this root.
+    network : bool
+        Whether the room reaches the network. If so, it gets the machine's package index and proxy
+        settings too.
+    mounts, writable : mapping of Path to str, optional
+        Folders or files of this machine and where the room sees them, read-only or writable.
+    environment : mapping of str to str, optional
+        Variables beside `PATH`, `HOME`, `LANG` and the certificate bundle.
+    memory : int
+        Bytes of address space each process may use.
+    timeout : float
+        Seconds a command may take.
+
+    Raises
+    ------
+    GateError
+        If no engine or no root can be had here, or the root holds a tool it must not hold.
+
+    Examples
+    --------
+    >>> with open_room("debian-bookworm", find_root()) as room:  # doctest: +SKIP
+    ...     room.run("test ! -e /work/left-over").ok
+    True
+    """
+    definition = load_image(root, image)
+    programs = installed(engine)
+    made = make_root(image, definition, root)
+    chosen = choose(tuple(programs), made)
+    rooms = root / "build" / "rooms"
+    _sweep(rooms, chosen)
+    private = rooms / f"room-{os.getpid()}-{secrets.token_hex(4)}"
+    view = _view(private / "work", network, mounts or {}, writable or {}, environment or {})
+    try:
+        (private / "work").mkdir(parents=True)
+        room = Room(chosen, made, view, private, memory, timeout)
+        _refuse_tools(room, definition)
+        yield room
+    finally:
+        _remove(private)
+
+
+def _view(
+    work: Path,
+    network: bool,
+    mounts: Mapping[Path, str],
+    writable: Mapping[Path, str],
+    environment: Mapping[str, str],
+) -> View:
+    binds = [(work, "/work", True)]
+    variables = {"PATH": _PATH, "HOME": "/work", "LANG": "C.UTF-8"}
+    if bundle := _certificates():
+        binds.append((bundle, _BUNDLE, False))
+        variables |= {"SSL_CERT_FILE": _BUNDLE, "PIP_CERT": _BUNDLE}
+    if network:
+        variables |= _index_settings()
+    binds += [(host, guest, False) for host, guest in mounts.items()]
+    binds += [(host, guest, True) for host, guest in writable.items()]
+    for host, guest, _ in binds[1:]:
+        if not host.exists():
+            raise GateError(f"{host}: no such file or folder to mount at {guest}")
+    return View(tuple(binds), network, variables | dict(environment))
+
+
+def _certificates() -> Path | None:
+    """Find this machine's certificate bundle; without one the room has its own."""
+    named = [os.environ.get(key) for key in ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE")]
+    usual = [ssl.get_default_verify_paths().cafile, _BUNDLE, "/etc/pki/tls/certs/ca-bundle.crt"]
+    paths = (Path(name) for name in [*named, *usual] if name)
+    return next((path for path in paths if path.is_file()), None)
+
+
+def _index_settings() -> dict[str, str]:
+    """Return this machine's package index and proxy settings, where it has any."""
+    wanted = re.compile(r"PIP_(EXTRA_)?INDEX_URL|(https?|all|no)_proxy", re.IGNORECASE)
+    settings = {key: value for key, value in os.environ.items() if wanted.fullmatch(key)}
+    if "PIP_INDEX_URL" not in settings:
+        asked = quiet([sys.executable, "-m", "pip", "config", "get", "global.index-url"])
+        if asked.returncode == 0 and asked.stdout.strip():
+            settings["PIP_INDEX_URL"] = asked.stdout.strip()
+    return settings
+
+
+def _refuse_tools(room: Room, definition: Image) -> None:
+    """Raise when the room does not start, or finds a tool that the definition excludes."""
+    tools = " ".join(definition.absent)
+    done = room.run(f"for tool in {tools}; do command -v $tool || true; done")
+    if not done.ok:
+        raise GateError(f"{room.image}: the room does not start: {done.why}")
+    if found := done.stdout.split():
+        raise GateError(f"{room.image}: the room is not clean, it holds {', '.join(found)}")
+
+
+def _sweep(rooms: Path, engine: Engine) -> None:
+    """Remove what sessions left behind that were killed before they could."""
+    for folder in rooms.glob("room-*-*"):
+        try:
+            os.kill(int(folder.name.split("-")[1]), 0)
+        except ProcessLookupError:
+            engine.stop(folder.name)
+            _remove(folder)
+        except (PermissionError, ValueError):
+            continue
+
+
+def _remove(folder: Path) -> None:
+    # Caches such as cargo's hold folders that their owner may not write to.
+    quiet(["chmod", "-R", "u+rwX", str(folder)])
+    shutil.rmtree(folder, ignore_errors=True)
