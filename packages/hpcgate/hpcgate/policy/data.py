@@ -1,0 +1,158 @@
+# Language policy: EXEMPT from the Rust-path rule. Reads rows and headers; no computation.
+"""The policy as data, and the modules it speaks about."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from packaging.version import InvalidVersion, Version
+
+from hpcgate.facts import FactModel, load_model, read_yaml
+from hpcgate.repo import read_text, tracked_files
+
+__all__ = [
+    "DATA",
+    "HEADER",
+    "Function",
+    "Language",
+    "Module",
+    "Policy",
+    "Tier",
+    "Tolerance",
+    "Tree",
+    "Waiver",
+    "comment_sign",
+    "line_of",
+    "read",
+    "stated_reason",
+]
+
+DATA = "packaging/language.yaml"
+HEADER = "Language policy: EXEMPT from the Rust-path rule."
+MODULE_ROOT = "packages/"
+
+
+class Language(FactModel):
+    """Describe one language of the palette."""
+
+    niche: str
+    suffix: str
+    state: Literal["wired", "not wired"]
+    reason: str = ""
+
+
+class Tier(FactModel):
+    """Name one implementation of a compute function in a compiled language."""
+
+    language: str
+    entry: str
+    source: str
+
+
+class Tolerance(FactModel):
+    """Bound the difference between a tier and the floor, as `atol + rtol * |floor|`."""
+
+    atol: float
+    rtol: float
+
+
+class Waiver(FactModel):
+    """Excuse a missing floor, with a reason, until a version."""
+
+    reason: str
+    until: str
+
+
+class Function(FactModel):
+    """Describe one compute function: floor or waiver, tiers, and how its size is counted."""
+
+    summary: str
+    size_axis: str
+    floor: str = ""
+    floor_waiver: Waiver | None = None
+    tiers: tuple[Tier, ...]
+    tolerance: Tolerance | None = None
+
+
+class Module(FactModel):
+    """Give one source module its status and the sentence that defends it."""
+
+    status: Literal["compiled", "exempt", "floor-only"]
+    reason: str
+    category: str = ""
+    until: str = ""
+
+
+class Policy(FactModel):
+    """Hold `packaging/language.yaml` as written."""
+
+    palette: dict[str, Language]
+    categories: dict[str, str]
+    functions: dict[str, Function]
+    excluded_folders: tuple[str, ...]
+    modules: dict[str, Module]
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """Hold what the rules read: the policy, its text, the modules, the version of the release."""
+
+    root: Path
+    policy: Policy
+    text: str
+    modules: dict[str, str]
+    version: str
+
+    def row_line(self, key: str) -> int:
+        """Return the line of a key in the policy's file."""
+        return line_of(self.text, rf"^ +[\"']?{re.escape(key)}[\"']?:")
+
+    def is_due(self, until: str) -> bool:
+        """Tell whether the release has reached a version; an unreadable version is due."""
+        try:
+            return Version(until) <= Version(self.version)
+        except InvalidVersion:
+            return True
+
+
+def read(root: Path) -> Tree:
+    """Read the policy and every source module under `packages/`."""
+    policy = load_model(Policy, root, DATA)
+    suffixes = {language.suffix for language in policy.palette.values()}
+    excluded = set(policy.excluded_folders)
+    modules = {
+        path.as_posix(): read_text(root / path)
+        for path in tracked_files(root)
+        if path.as_posix().startswith(MODULE_ROOT)
+        and path.suffix in suffixes
+        and not excluded.intersection(path.parts)
+    }
+    version = str(read_yaml(root / "packaging/release.yaml").get("version"))
+    return Tree(root, policy, read_text(root / DATA), modules, version)
+
+
+def stated_reason(text: str) -> str | None:
+    """Return the reason that line 1 of a module gives for an exemption, None when it claims none.
+
+    Examples
+    --------
+    >>> stated_reason("# Language policy: EXEMPT from the Rust-path rule. Names it.")
+    'Names it.'
+    """
+    first = text.partition("\n")[0]
+    found = re.fullmatch(rf"(?:#|//) {re.escape(HEADER)} ?(.*)", first)
+    return found[1].strip() if found else None
+
+
+def comment_sign(path: str) -> str:
+    """Return what starts a comment in the language of a file."""
+    return "#" if path.endswith((".py", ".jl", ".mojo")) else "//"
+
+
+def line_of(text: str, pattern: str) -> int:
+    """Return the number of the first line that matches a pattern, 1 when none does."""
+    found = re.search(pattern, text, re.MULTILINE)
+    return text.count("\n", 0, found.start()) + 1 if found else 1

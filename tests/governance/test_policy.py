@@ -1,0 +1,325 @@
+"""Does the language policy see what it must see? Each rule has a tree that must fail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hpcgate import policy
+from hpcgate.errors import GateError
+from hpcgate.policy.computation import find_computation
+from hpcgate.repo import find_root
+
+SHA = "de0fac2e4500dabe0009e67214ff5f5447ce83dd"
+EXEMPT = "# Language policy: EXEMPT from the Rust-path rule. Names the package.\n"
+FILES = {
+    "packaging/release.yaml": "version: 2.0.0\n",
+    "packaging/language.yaml": """\
+palette:
+  rust: {niche: Loops., suffix: .rs, state: wired}
+  julia: {niche: Algebra., suffix: .jl, state: not wired, reason: No kernel is written.}
+  python: {niche: The floor., suffix: .py, state: wired}
+categories:
+  declarations: Declares names.
+functions:
+  predict:
+    summary: Predictions.
+    size_axis: rows
+    floor: pymars.floor:predict
+    tiers: [{language: rust, entry: _core.predict, source: packages/core/replay.rs}]
+    tolerance: {atol: 1.0e-10, rtol: 1.0e-10}
+excluded_folders: [tests]
+modules:
+  packages/core/replay.rs:
+    status: compiled
+    reason: Evaluates stored models.
+  packages/pymars/pymars/floor.py:
+    status: compiled
+    reason: The reference of the compiled core.
+  packages/pymars/pymars/__init__.py:
+    status: exempt
+    category: declarations
+    reason: Names the package.
+  packages/pymars/pymars/draft.py:
+    status: floor-only
+    reason: Its compiled path is not written.
+    until: 2.1.0
+""",
+    "packages/core/replay.rs": "pub fn predict() {}\n",
+    "packages/pymars/pymars/floor.py": "def predict(model, rows):\n    return rows @ model\n",
+    "packages/pymars/pymars/__init__.py": EXEMPT + '"""The package."""\n',
+    "packages/pymars/pymars/draft.py": "def square(x):\n    return x * x\n",
+    "packages/core/tests/cases.rs": "fn checked_elsewhere() {}\n",
+    "packages/Cargo.lock": "version = 4\n",
+    "packages/pymars/pyproject.toml": '[build-system]\nrequires = ["maturin>=1.8,<2"]\n',
+    ".github/workflows/ci.yml": f"steps:\n  - uses: actions/checkout@{SHA} # v6.0.2\n",
+    "docs/language_policy.md": "Rows\n\n<!-- generated:language -->\n<!-- /generated:language -->",
+}
+DATA = "packaging/language.yaml"
+INIT = "packages/pymars/pymars/__init__.py"
+
+
+def plant(root: Path) -> Path:
+    """Write a small checkout that keeps the policy."""
+    for name, text in FILES.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    policy.fix(root)
+    return root
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    return plant(tmp_path)
+
+
+def replace(name: str, old: str, new: str) -> Callable[[Path], None]:
+    def edit(root: Path) -> None:
+        text = (root / name).read_text()
+        assert old in text
+        (root / name).write_text(text.replace(old, new, 1))
+
+    return edit
+
+
+def write(name: str, text: str) -> Callable[[Path], None]:
+    return lambda root: (root / name).write_text(text) and None
+
+
+def delete(name: str) -> Callable[[Path], None]:
+    return lambda root: (root / name).unlink()
+
+
+BREACHES = {
+    "module without a row": (
+        write("packages/pymars/pymars/new.py", "x = 1\n"),
+        "packages/pymars/pymars/new.py:1: [row] no row",
+    ),
+    "row without a module": (delete(INIT), "there is no such module"),
+    "reason that is no sentence": (
+        replace(DATA, "Evaluates stored models.", "kernels"),
+        "[row] packages/core/replay.rs: `reason:` must be one sentence",
+    ),
+    "unknown category": (
+        replace(DATA, "category: declarations", "category: misc"),
+        "set `category:` to one of declarations",
+    ),
+    "category on a compiled row": (
+        replace(
+            DATA, "    status: compiled\n", "    status: compiled\n    category: declarations\n"
+        ),
+        "only exempt rows have a category",
+    ),
+    "limit that has passed": (replace(DATA, "until: 2.1.0", "until: 2.0.0"), "is due"),
+    "limit that is missing": (replace(DATA, "    until: 2.1.0\n", ""), "is due"),
+    "limit on a compiled row": (
+        replace(DATA, "    status: compiled\n", "    status: compiled\n    until: 2.1.0\n"),
+        "only floor-only rows run out",
+    ),
+    "header that differs": (
+        replace(INIT, "Names the package.", "Names nothing."),
+        f"{INIT}:1: [header] line 1 must be `{EXEMPT.strip()}`",
+    ),
+    "header that is missing": (write(INIT, '"""The package."""\n'), f"{INIT}:1: [header]"),
+    "header on a compiled module": (
+        replace("packages/core/replay.rs", "pub", "//" + EXEMPT[1:] + "pub"),
+        "claims exemption but its row says compiled",
+    ),
+    "computation behind a header": (
+        replace(INIT, '"""The package."""\n', "def f(a, b):\n    return a @ b\n"),
+        f"{INIT}:3: [computes] a matrix product",
+    ),
+    "module that is not Python": (write(INIT, EXEMPT + "def f(:\n"), f"{INIT}:2: [syntax]"),
+    "floor that does not exist": (
+        replace("packages/pymars/pymars/floor.py", "def predict(", "def other("),
+        "no pymars.floor:predict in the tree",
+    ),
+    "floor without a compiled row": (
+        replace(DATA, "floor: pymars.floor:predict", "floor: pymars.draft:square"),
+        "has no row with `status: compiled`",
+    ),
+    "neither floor nor waiver": (
+        replace(DATA, "    floor: pymars.floor:predict\n", ""),
+        "give either `floor: module:function` or `floor_waiver:`",
+    ),
+    "waiver that has run out": (
+        replace(
+            DATA, "floor: pymars.floor:predict", "floor_waiver: {reason: Later., until: 1.9.0}"
+        ),
+        "the floor was due by 1.9.0",
+    ),
+    "function without a tolerance": (
+        replace(DATA, "    tolerance: {atol: 1.0e-10, rtol: 1.0e-10}\n", ""),
+        "without a tolerance",
+    ),
+    "function without a tier": (
+        replace(
+            DATA, "[{language: rust, entry: _core.predict, source: packages/core/replay.rs}]", "[]"
+        ),
+        "no compiled tier",
+    ),
+    "tier outside the palette": (
+        replace(DATA, "language: rust", "language: zig"),
+        "not in the pal",
+    ),
+    "tier without its source": (
+        replace(DATA, "source: packages/core/replay.rs", "source: packages/core/gone.rs"),
+        "source packages/core/gone.rs is missing",
+    ),
+    "tier whose source is not compiled": (
+        replace(DATA, "source: packages/core/replay.rs", "source: packages/pymars/pymars/draft.py"),
+        "packages/pymars/pymars/draft.py has no row with `status: compiled`",
+    ),
+    "language not wired without a reason": (
+        replace(DATA, ", reason: No kernel is written.", ""),
+        "julia is not wired and says no reason",
+    ),
+    "language that is used but not wired": (
+        replace(DATA, ".rs, state: wired", ".rs, state: not wired, reason: Later."),
+        "rust serves a function",
+    ),
+    "language that is wired but not used": (
+        replace(DATA, "state: not wired, reason: No kernel is written.", "state: wired"),
+        "julia serves no function",
+    ),
+    "table that is stale": (
+        replace("docs/language_policy.md", "Names the package.", "Names it."),
+        "docs/language_policy.md:3: [table] not what the data says",
+    ),
+    "table without markers": (write("docs/language_policy.md", "Rows\n"), "[table]"),
+    "lock that is missing": (delete("packages/Cargo.lock"), "packages/Cargo.lock:1: [pin]"),
+    "build back end without a bound": (
+        replace("packages/pymars/pyproject.toml", "maturin>=1.8,<2", "maturin>=1.8"),
+        "packages/pymars/pyproject.toml:2: [pin] maturin has no upper bound",
+    ),
+    "build back end that is missing": (
+        delete("packages/pymars/pyproject.toml"),
+        "[pin] maturin has no upper bound",
+    ),
+    "action by tag": (
+        replace(".github/workflows/ci.yml", SHA, "v6"),
+        ".github/workflows/ci.yml:2: [pin] actions/checkout@v6 is not pinned",
+    ),
+    "action without its version": (
+        replace(".github/workflows/ci.yml", " # v6.0.2", ""),
+        "does not say its version",
+    ),
+}
+
+
+def test_a_tree_that_keeps_the_policy_has_no_findings(tree: Path) -> None:
+    assert policy.check(tree) == []
+
+
+@pytest.mark.parametrize(("breach", "expected"), BREACHES.values(), ids=BREACHES)
+def test_each_breach_is_found(tree: Path, breach: Callable[[Path], None], expected: str) -> None:
+    breach(tree)
+    found = [str(finding) for finding in policy.check(tree)]
+    assert any(expected in line for line in found), found
+    assert not any("\n" in line for line in found)
+
+
+def test_the_page_lists_the_rules_that_can_fail(tmp_path: Path) -> None:
+    shown = set()
+    for number, (breach, _) in enumerate(BREACHES.values()):
+        root = plant(tmp_path / str(number))
+        breach(root)
+        shown |= {finding.rule for finding in policy.check(root)}
+    page = (find_root(Path(__file__)) / "docs/language_policy.md").read_text()
+    section = page.partition("## Findings")[2].partition("## ")[0]
+    named = {line.split("`")[1] for line in section.splitlines() if line.startswith("| `")}
+    assert named == shown
+
+
+def test_an_unknown_key_names_the_nearest_one(tree: Path) -> None:
+    replace(DATA, "    category: declarations", "    categori: declarations")(tree)
+    with pytest.raises(GateError, match="did you mean `category`"):
+        policy.check(tree)
+
+
+def test_a_status_outside_the_three_is_refused(tree: Path) -> None:
+    replace(DATA, "status: floor-only", "status: TBD")(tree)
+    with pytest.raises(GateError, match="draft"):
+        policy.check(tree)
+
+
+def test_fix_takes_the_row_from_the_header_and_leaves_the_category_open(tree: Path) -> None:
+    new = "packages/pymars/pymars/new.py"
+    write(new, EXEMPT.replace("Names the package.", 'Says "a: b" and no more.') + "x = 1\n")(tree)
+    assert policy.fix(tree) == [DATA, "docs/language_policy.md"]
+    (finding,) = policy.check(tree)
+    assert (finding.rule, finding.file) == ("row", DATA)
+    assert "set `category:`" in finding.message
+    assert finding.line == (tree / DATA).read_text().splitlines().index(f"  {new}:") + 1
+
+
+def test_fix_never_decides_a_status(tree: Path) -> None:
+    write("packages/pymars/pymars/new.py", "x = 1\n")(tree)
+    write("packages/core/new.rs", "pub fn f() {}\n")(tree)
+    assert policy.fix(tree) == []
+    assert [finding.rule for finding in policy.check(tree)] == ["row", "row"]
+
+
+def test_fix_refuses_to_append_rows_to_another_section(tree: Path) -> None:
+    with (tree / DATA).open("a") as stream:
+        stream.write("excluded_folders: [tests]\n")
+    replace(DATA, "excluded_folders: [tests]\n", "")(tree)
+    write("packages/pymars/pymars/new.py", EXEMPT)(tree)
+    with pytest.raises(GateError, match="not the last section"):
+        policy.fix(tree)
+
+
+def test_fix_writes_the_header_of_the_row_and_keeps_the_rest(tree: Path) -> None:
+    write(INIT, '"""The package."""\n')(tree)
+    assert policy.fix(tree) == [INIT]
+    assert (tree / INIT).read_text() == FILES[INIT]
+    replace(INIT, "Names the package.", "Names nothing.")(tree)
+    policy.fix(tree)
+    assert (tree / INIT).read_text() == FILES[INIT]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "c = a @ b",
+        "import numpy as np\nx = np.einsum('ij,j', a, b)",
+        "from numpy import dot\nx = dot(a, b)",
+        "import numpy.linalg as la\nx = la.solve(a, b)",
+        "import numpy as np\nx = np.linalg.norm(a)",
+        "x = a.dot(b)",
+        "import numpy as np\nfor c in columns:\n    total = np.sum(c)",
+        "import math\nx = [math.exp(v) for v in values]",
+        "for i in r:\n    out[i] = a[i] * b[i]",
+        "for i in r:\n    out[i] += a[i] * 2",
+        "while go:\n    x = rows[i, j] - mean",
+        "for i in r:\n    x = a[i] + b[i]",
+        "x = sum(a * b for a, b in pairs)",
+    ],
+)
+def test_computation_is_seen(source: str) -> None:
+    assert find_computation(source)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "x = a + b",
+        "import numpy as np\nx = np.asarray(a, dtype=float)",
+        "import numpy as np\nok = np.isfinite(a).all()",
+        "for name in names:\n    counts[name] += 1",
+        "for i in r:\n    text = lines[i] + '\\n'",
+        "for i in r:\n    text = lines[i] + suffix",
+        "for part in parts:\n    path = root / part['name']",
+        "for i in r:\n    rest = text[:i] + text[i + 1:]",
+        "for pair in pairs:\n    x = pair[0] * 2",
+        "total = sum(len(x) for x in rows)",
+    ],
+)
+def test_text_and_counting_are_not_computation(source: str) -> None:
+    assert find_computation(source) == []
+
+
+def test_this_checkout_keeps_the_policy() -> None:
+    assert [str(finding) for finding in policy.check(find_root(Path(__file__)))] == []
