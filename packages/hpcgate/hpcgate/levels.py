@@ -133,11 +133,11 @@ def explain(assessment: Assessment) -> list[str]:
     >>> from hpcgate.repo import find_root
     >>> for line in explain(assess(find_root())):  # doctest: +SKIP
     ...     print(line)
-    nox -s smoke-wheel  # h0-clean-install: missing: no record
+    nox -s smoke-wheel  # The wheel installs and works in a clean root (missing: no record)
     """
     following = assessment.level + 1
     lines = [
-        f"{wanted.remedy}  # {wanted.id}: {wanted.outcome}: {wanted.reason}"
+        f"{wanted.remedy}  # {wanted.title} ({wanted.outcome}: {wanted.reason})"
         for wanted in assessment.requirements
         if wanted.level == following and not wanted.satisfied
     ]
