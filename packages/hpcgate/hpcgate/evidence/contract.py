@@ -36,12 +36,12 @@ Name = Annotated[str, Field(pattern=NAME)]
 
 
 class Level(FactModel):
-    """What one contract level is called, allows and leaves out."""
+    """What one contract level is called and allows, and what is not claimed below it."""
 
     level: LevelNumber
     name: Text
     allows: Text
-    non_claims: tuple[Text, ...] = ()
+    non_claims: Annotated[tuple[Text, ...], Field(min_length=1)]
 
 
 class Check(FactModel):
