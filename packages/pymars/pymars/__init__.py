@@ -1,0 +1,67 @@
+# Language policy: EXEMPT from the Rust-path rule. Names the public interface; loads it late.
+"""Multivariate adaptive regression splines with a Rust core.
+
+Examples
+--------
+>>> import numpy as np
+>>> import pymars as earth
+>>> x = np.linspace(0.0, 4.0, 50).reshape(-1, 1)
+>>> y = np.maximum(0.0, x[:, 0] - 1.5)
+>>> model = earth.Earth(max_degree=1, penalty=3.0).fit(x, y)
+>>> bool(model.score(x, y) > 0.99)
+True
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pymars import errors
+from pymars._core import SPEC_VERSION, __version__
+from pymars.runtime import (
+    Model,
+    design_matrix,
+    inspect,
+    load_model,
+    predict,
+    runtime_threads,
+    save_model,
+    set_runtime_threads,
+    validate,
+)
+
+if TYPE_CHECKING:
+    from pymars.earth import Earth
+    from pymars.estimators import EarthRegressor
+
+__all__ = [
+    "SPEC_VERSION",
+    "Earth",
+    "EarthRegressor",
+    "Model",
+    "__version__",
+    "design_matrix",
+    "errors",
+    "inspect",
+    "load_model",
+    "predict",
+    "runtime_threads",
+    "save_model",
+    "set_runtime_threads",
+    "validate",
+]
+
+# Replay needs NumPy alone; scikit-learn is loaded when an estimator is first named.
+_LATE = {"Earth": "pymars.earth", "EarthRegressor": "pymars.estimators"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATE:
+        raise AttributeError(f"module 'pymars' has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(_LATE[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

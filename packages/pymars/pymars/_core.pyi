@@ -1,0 +1,47 @@
+"""Types of the compiled extension."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__version__: str
+SPEC_VERSION: str
+
+class Model:
+    @staticmethod
+    def from_json(text: bytes) -> Model: ...
+    def to_json(self) -> str: ...
+    @property
+    def warnings(self) -> list[str]: ...
+    @property
+    def feature_names(self) -> list[str]: ...
+    @property
+    def categories(self) -> list[list[str] | None]: ...
+    @property
+    def response_names(self) -> list[str]: ...
+    @property
+    def n_columns(self) -> int: ...
+    @property
+    def allow_missing(self) -> bool: ...
+    def predict(
+        self, x: NDArray[np.float64], threads: int, out: NDArray[np.float64]
+    ) -> None: ...
+    def design_matrix(
+        self, x: NDArray[np.float64], threads: int, out: NDArray[np.float64]
+    ) -> None: ...
+
+def fit(
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    weights: NDArray[np.float64] | None,
+    features: list[tuple[str, list[str] | None]],
+    responses: list[str],
+    options: dict[str, Any],
+    progress: Callable[[int, int, float], None] | None,
+) -> tuple[
+    Model, list[tuple[int, float, float]], list[tuple[int, float, float]], str
+]: ...
+def error_catalogue() -> list[tuple[int, str]]: ...
+def available_threads() -> int: ...

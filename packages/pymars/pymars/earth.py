@@ -1,0 +1,386 @@
+# Language policy: EXEMPT from the Rust-path rule. The core fits and replays; this adapts it.
+"""The estimator: fit a MARS model, predict, explain, export."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.utils.validation import check_is_fitted
+
+from pymars import _core
+from pymars.basis import Term, terms_of
+from pymars.errors import (
+    InvalidArgumentError,
+    InvalidDataError,
+    MissingValueError,
+    ShapeMismatchError,
+)
+from pymars.runtime import Model, design_matrix, load_model, predict
+from pymars.tables import read_table
+
+__all__ = ["Earth", "PassStep", "Record"]
+
+
+@dataclass(frozen=True, slots=True)
+class PassStep:
+    """A model size that a pass went through.
+
+    Attributes
+    ----------
+    n_terms : int
+        Terms, the intercept included.
+    rss : float
+        Weighted residual sum of squares, summed over responses.
+    gcv : float
+        Generalised cross-validation of that size; infinite when it has too many terms for the rows.
+    """
+
+    n_terms: int
+    rss: float
+    gcv: float
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """How a fit went.
+
+    Attributes
+    ----------
+    forward, pruning : tuple of PassStep
+        Steps of the forward pass upwards, of the pruning pass downwards.
+    stop : str
+        Why the forward pass ended.
+    """
+
+    forward: tuple[PassStep, ...]
+    pruning: tuple[PassStep, ...]
+    stop: str
+
+
+class Earth(RegressorMixin, BaseEstimator):  # type: ignore[misc]
+    """Fit multivariate adaptive regression splines (MARS; Friedman 1991).
+
+    Parameters
+    ----------
+    max_terms : int, optional
+        Most terms of the forward pass, the intercept included; default min(200, max(20, 2p)) + 1.
+    max_degree : int, default 1
+        Most factors of a term; 1 is an additive model.
+    penalty : float, default 3.0
+        Price of a knot in the GCV.
+    thresh : float, default 0.001
+        The forward pass ends when its best step gains less than this share of the sum of squares.
+    minspan, endspan : int, optional
+        Rows of the parent between knots, and rows at each end without a knot; chosen from the
+        data when not given.
+    allow_missing : bool, default False
+        Take NaN in X as a missing value: it is imputed by the column's median (or most frequent
+        category), and whether it was missing may become a term.
+    verbose : bool, default False
+        Show a progress bar on standard error while fitting.
+
+    Attributes
+    ----------
+    gcv_, rss_, rsq_, grsq_ : float
+        Figures of the pruned model; R squared is 1 - RSS / TSS and GRSq the same on GCV.
+    coef_ : ndarray of shape (terms,) or (terms, responses)
+    basis_ : list of Term
+    record_ : Record
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str
+        Only when X had column names.
+
+    Notes
+    -----
+    GCV = (RSS / n) / (1 - C / n)^2 with C = M + penalty (M - 1) / 2 for M terms.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x = np.linspace(0, 1, 101).reshape(-1, 1)
+    >>> y = np.abs(x[:, 0] - 0.5)
+    >>> model = Earth().fit(x, y)
+    >>> [str(term) for term in model.basis_]
+    ['(Intercept)', 'h(x0-0.5)', 'h(0.5-x0)']
+    """
+
+    def __init__(
+        self,
+        max_terms: int | None = None,
+        max_degree: int = 1,
+        penalty: float = 3.0,
+        thresh: float = 0.001,
+        minspan: int | None = None,
+        endspan: int | None = None,
+        allow_missing: bool = False,
+        verbose: bool = False,
+    ) -> None:
+        self.max_terms = max_terms
+        self.max_degree = max_degree
+        self.penalty = penalty
+        self.thresh = thresh
+        self.minspan = minspan
+        self.endspan = endspan
+        self.allow_missing = allow_missing
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Earth:
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : array-like of shape (rows, features), or a pandas, polars or Arrow table
+            Categorical columns enter by indicator; text columns are refused.
+        y : array-like of shape (rows,) or (rows, responses)
+        sample_weight : array-like of shape (rows,), optional
+            Not negative; a row of weight 0 is left out.
+
+        Returns
+        -------
+        Earth
+            This estimator.
+
+        Raises
+        ------
+        InvalidDataError, MissingValueError, InvalidValueError, ShapeMismatchError
+            If no model can be fitted to the data; nothing of the estimator changes then.
+        InvalidArgumentError
+            If an option is out of its range.
+        """
+        table = read_table(X)
+        responses, response_names = _read_responses(y)
+        weights = None if sample_weight is None else _read_vector(sample_weight, "sample_weight")
+        names = table.names or [f"x{j}" for j in range(table.values.shape[1])]
+        with _progress(self.verbose) as report:
+            core, forward, pruning, stop = _core.fit(
+                table.values,
+                responses,
+                weights,
+                list(zip(names, table.categories, strict=True)),
+                response_names,
+                self._options(),
+                report,
+            )
+        self._adopt(Model(core))
+        self.record_ = Record(
+            tuple(PassStep(*step) for step in forward),
+            tuple(PassStep(*step) for step in pruning),
+            stop,
+        )
+        if table.names is not None:
+            self.feature_names_in_ = np.array(table.names, dtype=object)
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+        self._single = np.ndim(y) == 1 or responses.shape[1] == 1 and _is_series(y)
+        return self
+
+    def predict(self, X: Any) -> NDArray[np.float64]:
+        """Predict responses.
+
+        Returns
+        -------
+        ndarray of shape (rows,), or (rows, responses) when y had two dimensions; float64
+        """
+        check_is_fitted(self)
+        found = predict(self.model_, self._rows(X))
+        return found if self._single or found.ndim == 2 else found.reshape(-1, 1)
+
+    def transform(self, X: Any) -> NDArray[np.float64]:
+        """Evaluate every term on rows: the design matrix, (rows, terms), float64."""
+        check_is_fitted(self)
+        return design_matrix(self.model_, self._rows(X))
+
+    def summary(self) -> str:
+        """Describe the fitted model in a few lines of text."""
+        check_is_fitted(self)
+        width = max(len(str(term)) for term in self.basis_)
+        lines = [
+            f"{str(term):<{width}}  " + "  ".join(f"{c:>14.7g}" for c in term.coefficients)
+            for term in self.basis_
+        ]
+        figures = "  ".join(
+            f"{label} {value:.6g}"
+            for label, value in [
+                ("GCV", self.gcv_),
+                ("RSS", self.rss_),
+                ("GRSq", self.grsq_),
+                ("RSq", self.rsq_),
+            ]
+        )
+        grown = f", {self.record_.forward[-1].n_terms} grown" if hasattr(self, "record_") else ""
+        return "\n".join([*lines, "", f"{len(self.basis_)} terms{grown}", figures])
+
+    def export_model(self) -> Model:
+        """Return the fitted model, ready to be saved or replayed."""
+        check_is_fitted(self)
+        model: Model = self.model_
+        return model
+
+    def get_model_spec(self) -> dict[str, Any]:
+        """Return the fitted model as a ModelSpec dict."""
+        return self.export_model().spec
+
+    @classmethod
+    def from_model(cls, model: Any) -> Earth:
+        """Make a fitted estimator from a stored model.
+
+        Parameters
+        ----------
+        model : path, dict, JSON text, Model or fitted estimator
+
+        Returns
+        -------
+        Earth
+            It predicts as the model does; `record_` is absent, as a model does not carry it.
+        """
+        loaded = load_model(model)
+        figures = loaded.spec.get("fit", {})
+        options = {key: figures[key] for key in ("penalty", "thresh") if key in figures}
+        options |= {key: int(figures[key]) for key in ("max_terms", "max_degree") if key in figures}
+        estimator = cls(**options, allow_missing=loaded.spec["allow_missing"])
+        estimator._adopt(loaded)
+        estimator.feature_names_in_ = np.array(loaded.feature_names, dtype=object)
+        estimator._single = len(loaded.response_names) == 1
+        return estimator
+
+    def _adopt(self, model: Model) -> None:
+        spec = model.spec
+        figures = spec.get("fit", {})
+        self.model_ = model
+        self.basis_: list[Term] = terms_of(spec)
+        coefficients = np.array([term.coefficients for term in self.basis_])
+        self.coef_ = coefficients[:, 0] if coefficients.shape[1] == 1 else coefficients
+        for name in ("gcv", "rss", "rsq", "grsq"):
+            setattr(self, f"{name}_", figures.get(name, float("nan")))
+        self.n_features_in_ = len(spec["features"])
+
+    def _rows(self, X: Any) -> Any:
+        columns = getattr(X, "shape", (0, 0))
+        if hasattr(X, "columns") or len(columns) != 2 or columns[1] == self.n_features_in_:
+            return X
+        raise ShapeMismatchError(
+            f"X has {columns[1]} features, but {type(self).__name__} is expecting "
+            f"{self.n_features_in_} features as input"
+        )
+
+    def _options(self) -> dict[str, Any]:
+        return {
+            "max_terms": _whole(self.max_terms, "max_terms", optional=True),
+            "max_degree": _whole(self.max_degree, "max_degree"),
+            "penalty": _real(self.penalty, "penalty"),
+            "thresh": _real(self.thresh, "thresh"),
+            "minspan": _whole(self.minspan, "minspan", optional=True),
+            "endspan": _whole(self.endspan, "endspan", optional=True),
+            "allow_missing": bool(self.allow_missing),
+        }
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = bool(self.allow_missing)
+        tags.target_tags.multi_output = True
+        return tags
+
+
+def _whole(value: Any, name: str, optional: bool = False) -> int | None:
+    if value is None and optional:
+        return None
+    if isinstance(value, (int, np.integer)) and not isinstance(value, bool) and 0 <= value < 2**62:
+        return int(value)
+    also = " or None" if optional else ""
+    raise InvalidArgumentError(f"{name} is {value!r}; pass a whole number of 0 or more{also}")
+
+
+def _real(value: Any, name: str) -> float:
+    if isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool):
+        return float(value)
+    raise InvalidArgumentError(f"{name} is {value!r}; pass a number")
+
+
+def _read_vector(values: Any, what: str) -> NDArray[np.float64]:
+    try:
+        vector = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InvalidDataError(f"{what} holds values that are not numbers") from None
+    if vector.ndim != 1:
+        raise ShapeMismatchError(f"{what} has {vector.ndim} dimensions, expected 1")
+    return np.ascontiguousarray(vector)
+
+
+def _is_series(y: Any) -> bool:
+    return hasattr(y, "name") and not hasattr(y, "columns")
+
+
+def _read_responses(y: Any) -> tuple[NDArray[np.float64], list[str]]:
+    if y is None:
+        raise InvalidDataError(
+            "Earth requires y to be passed, but the target y is None; pass one response per row"
+        )
+    name = getattr(y, "name", None)
+    if hasattr(y, "columns") or hasattr(y, "column_names"):
+        table = read_table(y, "y")
+        if any(table.categories):
+            raise InvalidDataError("y is categorical; a regression needs numbers")
+        values, names = table.values, table.names
+    else:
+        values, names = _numeric(y), None
+    if values.ndim == 1:
+        values = values.reshape(-1, 1)
+        names = [str(name)] if name is not None else ["y"]
+    if values.ndim != 2:
+        raise ShapeMismatchError(f"y has {values.ndim} dimensions, expected 1 or 2")
+    rows = np.flatnonzero(np.isnan(values).any(axis=1))
+    if rows.size:
+        raise MissingValueError(
+            f"row {rows[0]} has no response (NaN in y); leave such rows out before fitting"
+        )
+    count = values.shape[1]
+    return np.ascontiguousarray(values), names or [f"y{k}" for k in range(count)]
+
+
+def _numeric(y: Any) -> NDArray[np.float64]:
+    values = np.asarray(y)
+    if values.dtype.kind == "c":
+        raise InvalidArgumentError(f"Complex data not supported: y has dtype {values.dtype}")
+    try:
+        return values.astype(np.float64)
+    except (TypeError, ValueError):
+        raise InvalidDataError(
+            f"y has dtype {values.dtype} and holds values that are not numbers"
+        ) from None
+
+
+class _progress:
+    """A progress bar on standard error, or nothing."""
+
+    def __init__(self, shown: bool) -> None:
+        self.shown = shown
+
+    def __enter__(self) -> Callable[[int, int, float], None] | None:
+        if not self.shown:
+            return None
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+        from rich.progress import TimeElapsedColumn
+
+        self.bar = Progress(
+            TextColumn("growing terms"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("RSq {task.fields[rsq]:.4f}"),
+            TimeElapsedColumn(),
+            console=Console(stderr=True),
+        )
+        self.task = self.bar.add_task("grow", rsq=0.0)
+        self.bar.start()
+        return lambda terms, most, rsq: self.bar.update(
+            self.task, completed=terms, total=most, rsq=rsq
+        )
+
+    def __exit__(self, *_: object) -> None:
+        if self.shown:
+            self.bar.stop()

@@ -1,0 +1,316 @@
+# Language policy: EXEMPT from the Rust-path rule. Hands arrays to the core; no computation.
+"""Load, save, check and replay models, whatever form they come in."""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pymars import _core
+from pymars.errors import InvalidArgumentError, ModelFileError
+from pymars.tables import read_rows
+
+__all__ = [
+    "Model",
+    "design_matrix",
+    "inspect",
+    "load_model",
+    "predict",
+    "runtime_threads",
+    "save_model",
+    "set_runtime_threads",
+    "validate",
+]
+
+_ENVIRONMENT = "MARS_EARTH_THREADS"
+_threads: int | None = None
+
+
+class Model:
+    """A checked model that can be replayed.
+
+    Made by :func:`load_model`; two models are equal when their ModelSpecs are.
+
+    Attributes
+    ----------
+    spec : dict
+        The ModelSpec, a fresh copy at each access.
+    """
+
+    __slots__ = ("_core",)
+
+    def __init__(self, core: _core.Model) -> None:
+        self._core = core
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """The ModelSpec as a dict."""
+        spec: dict[str, Any] = json.loads(self._core.to_json())
+        return spec
+
+    @property
+    def feature_names(self) -> list[str]:
+        """Names of the input columns, in order."""
+        return self._core.feature_names
+
+    @property
+    def response_names(self) -> list[str]:
+        """Names of the outputs, in order."""
+        return self._core.response_names
+
+    def to_json(self) -> str:
+        """Write the ModelSpec document."""
+        return self._core.to_json()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Model) and self.to_json() == other.to_json()
+
+    def __hash__(self) -> int:
+        return hash(self.to_json())
+
+    def __repr__(self) -> str:
+        return f"<Model: {self._core.n_columns} terms on {len(self.feature_names)} features>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _from_json, (self.to_json(),)
+
+
+def load_model(model: Any) -> Model:
+    """Load and check a model.
+
+    Parameters
+    ----------
+    model : path, dict, JSON text, Model or fitted estimator
+        Text that starts with `{` is read as JSON, other text as a path.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    ModelFileError
+        If the file cannot be read.
+    MalformedSpecError, UnsupportedVersionError, InvalidSpecError, LimitExceededError
+        If the document is not a ModelSpec this reader takes.
+
+    Examples
+    --------
+    >>> spec = {"spec_version": "1.0", "allow_missing": False, "features": [{"name": "x"}],
+    ...         "responses": ["y"], "terms": [{"kind": "constant", "coefficients": [2.0]}]}
+    >>> load_model(spec)
+    <Model: 1 terms on 1 features>
+    """
+    if isinstance(model, Model):
+        return model
+    exported = getattr(model, "export_model", None)
+    if exported is not None:
+        found: Model = exported()
+        return found
+    if isinstance(model, Mapping):
+        return _from_json(_dump(model))
+    if isinstance(model, str) and model.lstrip().startswith("{"):
+        return _from_json(model)
+    if isinstance(model, (str, os.PathLike)):
+        return _from_json(_read(Path(model)))
+    raise InvalidArgumentError(
+        f"a model is a path, a dict, JSON text or a fitted estimator, not {type(model).__name__}"
+    )
+
+
+def save_model(model: Any, path: str | os.PathLike[str]) -> Path:
+    """Save a model as a ModelSpec document, whole or not at all.
+
+    Parameters
+    ----------
+    model : path, dict, JSON text, Model or fitted estimator
+    path : path
+        File to write; one that exists is replaced.
+
+    Returns
+    -------
+    Path
+        The file written.
+
+    Raises
+    ------
+    ModelFileError
+        If the file cannot be written; nothing is left behind then.
+    """
+    target = Path(path)
+    write_text(target, load_model(model).to_json() + "\n")
+    return target
+
+
+def validate(model: Any) -> list[str]:
+    """Check a model; return warnings, raise on the first error class that applies.
+
+    The exception's message lists every problem of the document.
+
+    Examples
+    --------
+    >>> validate({"spec_version": "1.0"})  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ...
+    pymars.errors.InvalidSpecError: the model breaks the ModelSpec contract: allow_missing: ...
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return load_model(model)._core.warnings
+
+
+def inspect(model: Any) -> dict[str, Any]:
+    """Describe a model: version, features, responses, terms, degree and figures of the fit.
+
+    Returns
+    -------
+    dict
+        Plain values that can be written as JSON.
+    """
+    from pymars.basis import terms_of
+
+    spec = load_model(model).spec
+    terms = terms_of(spec)
+    return {
+        "spec_version": spec["spec_version"],
+        "producer": spec.get("producer"),
+        "allow_missing": spec["allow_missing"],
+        "features": [feature["name"] for feature in spec["features"]],
+        "responses": spec["responses"],
+        "n_terms": len(terms),
+        "max_degree": max(term.degree for term in terms),
+        "terms": [{"label": str(term), "coefficients": list(term.coefficients)} for term in terms],
+        "fit": spec.get("fit", {}),
+    }
+
+
+def predict(model: Any, X: Any, threads: int | None = None) -> NDArray[np.float64]:
+    """Replay a model on rows.
+
+    Parameters
+    ----------
+    model : path, dict, JSON text, Model or fitted estimator
+    X : array-like of shape (rows, features), or a pandas, polars or Arrow table
+        Columns of a table are taken by name, those of an array by position.
+    threads : int, optional
+        Most threads to use; default :func:`runtime_threads`. The result does not depend on it.
+
+    Returns
+    -------
+    ndarray of shape (rows,), or (rows, responses) when there are several; float64
+
+    Raises
+    ------
+    ShapeMismatchError, UnknownColumnError, MissingValueError, InvalidValueError
+        If the rows do not fit the model.
+    """
+    core = load_model(model)._core
+    rows = read_rows(X, core.feature_names, core.categories)
+    out = np.empty((rows.shape[0], len(core.response_names)))
+    core.predict(rows, _resolve(threads), out)
+    return out[:, 0] if out.shape[1] == 1 else out
+
+
+def design_matrix(model: Any, X: Any, threads: int | None = None) -> NDArray[np.float64]:
+    """Evaluate every term of a model on rows.
+
+    Parameters are those of :func:`predict`.
+
+    Returns
+    -------
+    ndarray of shape (rows, terms), float64
+        One column per term that has coefficients, in the order of the ModelSpec.
+    """
+    core = load_model(model)._core
+    rows = read_rows(X, core.feature_names, core.categories)
+    out = np.empty((rows.shape[0], core.n_columns))
+    core.design_matrix(rows, _resolve(threads), out)
+    return out
+
+
+def set_runtime_threads(threads: int | None) -> None:
+    """Set how many threads a replay may use when a call does not say; None resets.
+
+    Examples
+    --------
+    >>> set_runtime_threads(2)
+    >>> runtime_threads()
+    2
+    >>> set_runtime_threads(None)
+    """
+    global _threads
+    _threads = None if threads is None else _checked(threads, "threads")
+
+
+def runtime_threads() -> int:
+    """Return how many threads a replay uses when a call does not say.
+
+    That is what :func:`set_runtime_threads` set, else the environment variable
+    `MARS_EARTH_THREADS`, else 1. A replay never uses more than the process may use.
+    """
+    if _threads is not None:
+        return _threads
+    text = os.environ.get(_ENVIRONMENT)
+    return 1 if text is None else _checked(text, _ENVIRONMENT)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    # Opened by name, not by mkstemp, so that the file gets the permissions the user's mask gives.
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        with temporary.open("x", encoding="utf-8", newline="\n") as stream:
+            stream.write(text)
+        os.replace(temporary, path)
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise ModelFileError(f"{path}: cannot be written: {why}") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _resolve(threads: int | None) -> int:
+    return runtime_threads() if threads is None else _checked(threads, "threads")
+
+
+def _checked(value: Any, name: str) -> int:
+    try:
+        threads = int(value)
+        if threads != float(value) or isinstance(value, bool):
+            raise ValueError
+    except (TypeError, ValueError, OverflowError):
+        raise InvalidArgumentError(f"{name} is {value!r}; pass a whole number of 1 or more") from None
+    if not 1 <= threads <= 2**31:
+        raise InvalidArgumentError(f"{name} is {value!r}; pass a whole number of 1 or more")
+    return threads
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelFileError(f"{path}: cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise ModelFileError(f"{str(path)!r}: is no path: {error}") from None
+
+
+def _from_json(text: str | bytes) -> Model:
+    core = _core.Model.from_json(text.encode() if isinstance(text, str) else text)
+    for warning in core.warnings:
+        warnings.warn(warning, UserWarning, stacklevel=3)
+    return Model(core)
+
+
+def _dump(spec: Mapping[str, Any]) -> str:
+    try:
+        return json.dumps(spec, allow_nan=True)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidArgumentError(f"the dict is not a JSON document: {error}") from None

@@ -1,0 +1,267 @@
+# Language policy: EXEMPT from the Rust-path rule. Adapts inputs; NumPy and Arrow hold the values.
+"""Turn what users hold (arrays, pandas, polars, Arrow) into one table of float64."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pymars.errors import (
+    InvalidArgumentError,
+    InvalidValueError,
+    ShapeMismatchError,
+    UnknownColumnError,
+)
+
+__all__ = ["Table", "read_rows", "read_table"]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A float64 table with what is known of its columns.
+
+    Attributes
+    ----------
+    values : ndarray of shape (rows, columns), float64
+        C- or Fortran-contiguous; a categorical column holds positions of its labels.
+    names : list of str or None
+        Column names; None when the input has none.
+    categories : list of (list of str or None)
+        Labels of each categorical column.
+    """
+
+    values: NDArray[np.float64]
+    names: list[str] | None
+    categories: list[list[str] | None]
+
+
+def read_table(data: Any, what: str = "X") -> Table:
+    """Read training inputs.
+
+    Parameters
+    ----------
+    data : array-like of shape (rows, columns), or a pandas, polars or Arrow table
+        Text and object columns are refused; a categorical dtype is read by its labels.
+
+    Raises
+    ------
+    ShapeMismatchError
+        If the data are not two-dimensional.
+    InvalidArgumentError
+        If a column is neither numeric nor categorical.
+    """
+    columns = _named_columns(data)
+    if columns is None:
+        values = _array(data, what)
+        return Table(values, None, [None] * values.shape[1])
+    read = [_read_column(name, column) for name, column in columns.items()]
+    return Table(
+        _stack([codes for codes, _ in read]), list(columns), [labels for _, labels in read]
+    )
+
+
+def read_rows(
+    data: Any, names: Sequence[str], categories: Sequence[list[str] | None]
+) -> NDArray[np.float64]:
+    """Read rows for a model: columns by name where there are names, else by position.
+
+    A named table may hold more columns, in any order; the model's own are picked out.
+
+    Raises
+    ------
+    UnknownColumnError
+        If a column of the model is not there.
+    InvalidValueError
+        If a categorical column holds a label the model does not know.
+    """
+    columns = _named_columns(data)
+    if columns is None:
+        return _array(data, "X")
+    missing = [name for name in names if name not in columns]
+    if missing:
+        raise UnknownColumnError(_missing_message(missing, list(columns)))
+    read = []
+    for name, known in zip(names, categories, strict=True):
+        codes, labels = _read_column(name, columns[name])
+        read.append(_recode(name, codes, labels, known))
+    return _stack(read)
+
+
+def _named_columns(data: Any) -> dict[str, Any] | None:
+    if isinstance(data, dict):
+        return {str(name): column for name, column in data.items()}
+    names = getattr(data, "column_names", None)
+    if names is not None and hasattr(data, "column"):
+        return {str(name): data.column(name) for name in names}
+    names = getattr(data, "columns", None)
+    if names is None or not hasattr(data, "__getitem__"):
+        return None
+    found = [str(name) for name in names]
+    if len(set(found)) != len(found):
+        twice = sorted({name for name in found if found.count(name) > 1})
+        raise InvalidArgumentError(f"the column names {twice} stand twice; rename them")
+    return {str(name): data[name] for name in names}
+
+
+def _array(data: Any, what: str) -> NDArray[np.float64]:
+    if hasattr(data, "toarray") and hasattr(data, "tocsr"):
+        raise InvalidArgumentError(
+            f"{what} is a sparse matrix; pass a dense array, for example {what}.toarray()"
+        )
+    try:
+        values = np.asarray(data)
+    except ValueError as error:
+        raise ShapeMismatchError(f"{what} is not a table of numbers: {error}") from None
+    if values.dtype.kind == "c":
+        raise InvalidArgumentError(
+            f"Complex data not supported: {what} has dtype {values.dtype}; pass real numbers"
+        )
+    if values.dtype.kind == "O":
+        values = _from_objects(values, what)
+    elif values.dtype.kind not in "fiub":
+        raise InvalidArgumentError(
+            f"{what} has dtype {values.dtype}; pass numbers, or a table with categorical columns"
+        )
+    if values.ndim != 2:
+        raise ShapeMismatchError(
+            f"Expected 2D array, got {values.ndim}D array instead: {what} is rows x columns. "
+            "Reshape your data: for one column use reshape(-1, 1), for one row reshape(1, -1)"
+        )
+    return _contiguous(values)
+
+
+def _from_objects(values: NDArray[Any], what: str) -> NDArray[np.float64]:
+    """Read an object array only when each of its values is a number already."""
+    flat = values.ravel()
+    if not all(isinstance(v, (int, float, np.integer, np.floating)) for v in flat):
+        odd = next(v for v in flat if not isinstance(v, (int, float, np.integer, np.floating)))
+        raise InvalidArgumentError(
+            f"{what} has dtype object and holds {odd!r}; argument must be a string or a number "
+            "table, so convert text to numbers, or pass a table with categorical columns"
+        )
+    return values.astype(np.float64)
+
+
+def _contiguous(values: NDArray[Any]) -> NDArray[np.float64]:
+    """Return float64 in row or column order; a copy only when the input is neither."""
+    if values.dtype != np.float64 or not values.dtype.isnative:
+        values = values.astype(np.float64)
+    if values.flags.c_contiguous or values.flags.f_contiguous:
+        return values
+    return np.ascontiguousarray(values)
+
+
+def _stack(columns: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+    lengths = {len(column) for column in columns}
+    if len(lengths) > 1:
+        raise ShapeMismatchError(f"the columns have different lengths: {sorted(lengths)}")
+    if not columns:
+        return np.empty((0, 0))
+    table = np.empty((len(columns[0]), len(columns)), order="F")
+    for j, column in enumerate(columns):
+        table[:, j] = column
+    return table
+
+
+def _read_column(name: str, column: Any) -> tuple[NDArray[np.float64], list[str] | None]:
+    """Read one column as (values, None) or (positions, labels)."""
+    if hasattr(column, "combine_chunks"):  # Arrow: a chunked column
+        column = column.combine_chunks()
+    if hasattr(column, "dictionary_encode"):
+        return _read_arrow(name, column)
+    if hasattr(column, "cat") and str(column.dtype) == "category":
+        codes = np.asarray(column.cat.codes, dtype=np.float64)
+        codes[codes < 0] = np.nan
+        return codes, [str(label) for label in column.cat.categories]
+    if hasattr(column, "to_arrow") and str(column.dtype).startswith(("Categorical", "Enum")):
+        labels = [str(label) for label in column.cat.get_categories()]
+        seen = column.cast(type(column)([""]).dtype).to_list()
+        return _positions(seen, labels), labels
+    if hasattr(column, "to_numpy"):
+        values = _nullable(column)
+    else:
+        values = np.asarray(column)
+    return _numbers(name, values), None
+
+
+def _nullable(column: Any) -> NDArray[Any]:
+    """Read a pandas or polars column; a nullable number becomes NaN where it is absent."""
+    dtype = getattr(column, "dtype", None)
+    if hasattr(dtype, "na_value") and getattr(dtype, "kind", "O") in "iufb":
+        return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
+    return np.asarray(column.to_numpy())
+
+
+def _read_arrow(name: str, column: Any) -> tuple[NDArray[np.float64], list[str] | None]:
+    if hasattr(column, "indices"):
+        labels = [str(label) for label in column.dictionary.to_pylist()]
+        return _positions(column.to_pylist(), labels), labels
+    kind = str(column.type)
+    if kind in ("string", "large_string", "string_view", "binary"):
+        raise InvalidArgumentError(_text_message(name))
+    if kind == "bool":
+        flags = [np.nan if flag is None else float(flag) for flag in column.to_pylist()]
+        return np.array(flags, dtype=np.float64), None
+    return _numbers(name, column.to_numpy(zero_copy_only=False)), None
+
+
+def _numbers(name: str, values: NDArray[Any]) -> NDArray[np.float64]:
+    if values.ndim != 1:
+        raise ShapeMismatchError(f"column {name!r} has {values.ndim} dimensions, expected 1")
+    if values.dtype.kind == "O" and all(isinstance(v, (bool, type(None))) for v in values):
+        values = np.array([np.nan if v is None else float(v) for v in values])
+    if values.dtype.kind not in "fiub":
+        raise InvalidArgumentError(_text_message(name))
+    return values.astype(np.float64, copy=False)
+
+
+def _text_message(name: str) -> str:
+    return (
+        f"column {name!r} holds text or objects; make it numeric, or give it a categorical "
+        "dtype so that its labels are part of the model"
+    )
+
+
+def _positions(seen: list[Any], labels: list[str]) -> NDArray[np.float64]:
+    place = {label: float(i) for i, label in enumerate(labels)}
+    return np.array([np.nan if v is None else place[str(v)] for v in seen], dtype=np.float64)
+
+
+def _recode(
+    name: str, codes: NDArray[np.float64], labels: list[str] | None, known: list[str] | None
+) -> NDArray[np.float64]:
+    """Carry positions over from the column's own labels to the model's."""
+    if labels is None or known is None or labels == known:
+        if labels is not None and known is None:
+            raise InvalidArgumentError(
+                f"column {name!r} is categorical, the model was fitted on numbers there"
+            )
+        return codes
+    used = {int(code) for code in codes[~np.isnan(codes)]}
+    place = {label: float(i) for i, label in enumerate(known)}
+    unknown = sorted(labels[code] for code in used if labels[code] not in place)
+    if unknown:
+        raise InvalidValueError(
+            f"column {name!r} holds {unknown[0]!r}, which the model does not know; "
+            f"its categories are {known}"
+        )
+    table = np.array([place.get(label, np.nan) for label in labels] + [np.nan])
+    positions: NDArray[np.float64] = table[np.where(np.isnan(codes), -1, codes).astype(int)]
+    return positions
+
+
+def _missing_message(missing: list[str], present: list[str]) -> str:
+    parts = []
+    for name in missing[:5]:
+        near = difflib.get_close_matches(name, present, n=1)
+        parts.append(f"{name!r}" + (f" (is {near[0]!r} meant?)" if near else ""))
+    more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+    return (
+        "The feature names should match those that were passed during fit: "
+        f"there is no column {', '.join(parts)}{more}; the table has {present[:20]}"
+    )

@@ -1,0 +1,212 @@
+//! The Python extension: arrays in, arrays out, the interpreter lock released while working.
+
+use mars_earth_core::train::{self, Data, Options};
+use mars_earth_core::{CATALOGUE, Error, Feature, ModelSpec, Plan, Rows};
+use numpy::{
+    PyReadonlyArray1, PyReadonlyArray2, PyReadwriteArray2, PyUntypedArrayMethods,
+};
+use pyo3::prelude::*;
+
+/// A checked model, ready to be replayed.
+#[pyclass(frozen, module = "pymars._core")]
+struct Model {
+    spec: ModelSpec,
+    plan: Plan,
+    #[pyo3(get)]
+    warnings: Vec<String>,
+}
+
+#[pymethods]
+impl Model {
+    /// Read and check a ModelSpec document.
+    #[staticmethod]
+    fn from_json(py: Python<'_>, text: &[u8]) -> PyResult<Self> {
+        let (spec, warnings) =
+            py.detach(|| ModelSpec::from_json(text)).map_err(|error| raise(py, &error))?;
+        Ok(Model { plan: Plan::new(&spec), spec, warnings })
+    }
+
+    /// Write the ModelSpec document.
+    fn to_json(&self, py: Python<'_>) -> PyResult<String> {
+        self.spec.to_json().map_err(|error| raise(py, &error))
+    }
+
+    #[getter]
+    fn feature_names(&self) -> Vec<String> {
+        self.spec.features.iter().map(|feature| feature.name.clone()).collect()
+    }
+
+    /// Labels of each categorical feature, None for a numeric one.
+    #[getter]
+    fn categories(&self) -> Vec<Option<Vec<String>>> {
+        self.spec.features.iter().map(|feature| feature.categories.clone()).collect()
+    }
+
+    #[getter]
+    fn response_names(&self) -> Vec<String> {
+        self.spec.responses.clone()
+    }
+
+    #[getter]
+    fn n_columns(&self) -> usize {
+        self.plan.n_columns()
+    }
+
+    #[getter]
+    fn allow_missing(&self) -> bool {
+        self.spec.allow_missing
+    }
+
+    /// Replay the responses into `out`, rows x responses.
+    fn predict(
+        &self,
+        py: Python<'_>,
+        x: PyReadonlyArray2<'_, f64>,
+        threads: usize,
+        out: PyReadwriteArray2<'_, f64>,
+    ) -> PyResult<()> {
+        fill(py, &x, out, |rows, out| mars_earth_core::predict(&self.plan, rows, threads, out))
+    }
+
+    /// Replay the design matrix into `out`, rows x columns.
+    fn design_matrix(
+        &self,
+        py: Python<'_>,
+        x: PyReadonlyArray2<'_, f64>,
+        threads: usize,
+        out: PyReadwriteArray2<'_, f64>,
+    ) -> PyResult<()> {
+        fill(py, &x, out, |rows, out| {
+            mars_earth_core::design_matrix(&self.plan, rows, threads, out)
+        })
+    }
+}
+
+fn fill(
+    py: Python<'_>,
+    x: &PyReadonlyArray2<'_, f64>,
+    mut out: PyReadwriteArray2<'_, f64>,
+    work: impl FnOnce(&Rows<'_>, &mut [f64]) -> Result<(), Error> + Send,
+) -> PyResult<()> {
+    let rows = view(py, x)?;
+    let out = out.as_slice_mut()?;
+    py.detach(|| work(&rows, out)).map_err(|error| raise(py, &error))
+}
+
+/// View a C- or Fortran-contiguous array without copying it.
+fn view<'a>(py: Python<'_>, x: &'a PyReadonlyArray2<'_, f64>) -> PyResult<Rows<'a>> {
+    let (n, p) = (x.shape()[0], x.shape()[1]);
+    let data = x.as_slice()?;
+    let rows =
+        if x.is_c_contiguous() { Rows::row_major(data, n, p) } else { Rows::column_major(data, n, p) };
+    rows.map_err(|error| raise(py, &error))
+}
+
+/// How to train; see `pymars.Earth`.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+struct FitOptions {
+    max_terms: Option<usize>,
+    max_degree: usize,
+    penalty: f64,
+    thresh: f64,
+    minspan: Option<usize>,
+    endspan: Option<usize>,
+    allow_missing: bool,
+}
+
+type Step = (usize, f64, f64);
+
+/// Fit a model; returns it with the steps of both passes and why the forward pass ended.
+///
+/// `progress(terms, most, rsq)` runs after each step of the forward pass; an exception it raises
+/// ends the fit, and so does Ctrl-C.
+#[pyfunction]
+#[allow(clippy::too_many_arguments)]
+fn fit(
+    py: Python<'_>,
+    x: PyReadonlyArray2<'_, f64>,
+    y: PyReadonlyArray2<'_, f64>,
+    weights: Option<PyReadonlyArray1<'_, f64>>,
+    features: Vec<(String, Option<Vec<String>>)>,
+    responses: Vec<String>,
+    options: FitOptions,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<(Model, Vec<Step>, Vec<Step>, &'static str)> {
+    let features: Vec<Feature> = features
+        .into_iter()
+        .map(|(name, categories)| Feature { name, categories, impute: None })
+        .collect();
+    let options = Options {
+        max_terms: options.max_terms,
+        max_degree: options.max_degree,
+        penalty: options.penalty,
+        thresh: options.thresh,
+        minspan: options.minspan,
+        endspan: options.endspan,
+        allow_missing: options.allow_missing,
+    };
+    let data = Data {
+        x: view(py, &x)?,
+        y: view(py, &y)?,
+        weights: weights.as_ref().map(|w| w.as_slice()).transpose()?,
+        features: &features,
+        responses: &responses,
+    };
+    let mut raised: Option<PyErr> = None;
+    let mut report = |step: &train::ForwardStep, most: usize| {
+        let outcome = Python::attach(|py| {
+            py.check_signals()?;
+            if let Some(progress) = &progress {
+                progress.call1(py, (step.n_terms, most, step.rsq))?;
+            }
+            Ok(())
+        });
+        raised = outcome.err();
+        raised.is_none()
+    };
+    let fitted = py.detach(|| train::fit(&data, &options, &mut report));
+    if let Some(error) = raised {
+        return Err(error);
+    }
+    let fitted = fitted.map_err(|error| raise(py, &error))?;
+    let forward = fitted.forward.iter().map(|s| (s.n_terms, s.rss, s.gcv)).collect();
+    let pruning = fitted.pruning.iter().map(|s| (s.n_terms, s.rss, s.gcv)).collect();
+    let plan = Plan::new(&fitted.spec);
+    let model = Model { plan, spec: fitted.spec, warnings: Vec::new() };
+    Ok((model, forward, pruning, fitted.stop.reason()))
+}
+
+/// Code and category of every error, in code order.
+#[pyfunction]
+fn error_catalogue() -> Vec<(u8, &'static str)> {
+    CATALOGUE.iter().map(|entry| (entry.code, entry.category)).collect()
+}
+
+/// Threads this process may use: its affinity and its control group.
+#[pyfunction]
+fn available_threads() -> usize {
+    mars_earth_core::available_threads()
+}
+
+/// Make the exception of `pymars.errors` that the code stands for.
+fn raise(py: Python<'_>, error: &Error) -> PyErr {
+    let made = py
+        .import("pymars.errors")
+        .and_then(|module| module.call_method1("from_code", (error.code(), error.to_string())));
+    match made {
+        Ok(exception) => PyErr::from_value(exception),
+        Err(failed) => failed,
+    }
+}
+
+#[pymodule]
+fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add("SPEC_VERSION", mars_earth_core::SPEC_VERSION)?;
+    module.add_class::<Model>()?;
+    module.add_function(wrap_pyfunction!(fit, module)?)?;
+    module.add_function(wrap_pyfunction!(error_catalogue, module)?)?;
+    module.add_function(wrap_pyfunction!(available_threads, module)?)?;
+    Ok(())
+}

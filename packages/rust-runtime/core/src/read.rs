@@ -1,0 +1,484 @@
+//! The ModelSpec reader: every rule of `docs/model_spec.md`, every problem reported at once.
+
+use std::collections::HashSet;
+
+use crate::error::Error;
+use crate::json::Json;
+use crate::spec::{
+    Feature, MAX_DEGREE, MAX_FEATURES, MAX_JSON_BYTES, MAX_MAGNITUDE, MAX_RESPONSES, MAX_TERMS,
+    ModelSpec, Producer, SPEC_VERSION, Side, Term, TermKind, When,
+};
+
+/// After this many problems the list is cut: a hostile document must not make a hostile message.
+const MAX_PROBLEMS: usize = 20;
+
+impl ModelSpec {
+    /// Read and check a JSON document.
+    ///
+    /// Returns the model and warnings. A newer minor version warns, and there keys this reader
+    /// does not know are ignored; in its own version they are problems.
+    pub fn from_json(bytes: &[u8]) -> Result<(Self, Vec<String>), Error> {
+        if bytes.len() > MAX_JSON_BYTES {
+            return Err(Error::LimitExceeded(format!(
+                "the model has {} bytes, the limit is {MAX_JSON_BYTES}; is it a ModelSpec?",
+                bytes.len()
+            )));
+        }
+        let document: Json = serde_json::from_slice(bytes)
+            .map_err(|error| Error::MalformedSpec(error.to_string()))?;
+        let Json::Object(entries) = document else {
+            return Err(Error::InvalidSpec(vec![format!(
+                "the document is {}, expected an object",
+                document.type_name()
+            )]));
+        };
+        let mut reader = Reader { lenient: false, problems: Vec::new(), warnings: Vec::new() };
+        reader.version(&entries)?;
+        let spec = reader.model(&entries);
+        match (spec, reader.problems.is_empty()) {
+            (Some(spec), true) => Ok((spec, reader.warnings)),
+            _ => Err(Error::InvalidSpec(reader.problems)),
+        }
+    }
+}
+
+type Entries = [(String, Json)];
+
+struct Reader {
+    lenient: bool,
+    problems: Vec<String>,
+    warnings: Vec<String>,
+}
+
+impl Reader {
+    fn problem(&mut self, message: String) {
+        if self.problems.len() < MAX_PROBLEMS {
+            self.problems.push(message);
+        } else if self.problems.len() == MAX_PROBLEMS {
+            self.problems.push("and more".to_owned());
+        }
+    }
+
+    /// Compare versions before anything else: another major may mean something else by any key.
+    fn version(&mut self, entries: &Entries) -> Result<(), Error> {
+        let known = parse_version(SPEC_VERSION);
+        let Some(Json::Text(text)) = find(entries, "spec_version") else {
+            return Err(Error::InvalidSpec(vec![format!(
+                "spec_version: expected a string such as {SPEC_VERSION:?}"
+            )]));
+        };
+        let (Some((major, minor)), Some((known_major, known_minor))) = (parse_version(text), known)
+        else {
+            return Err(Error::InvalidSpec(vec![format!(
+                "spec_version: {:?} is not of the form major.minor",
+                shorten(text)
+            )]));
+        };
+        if major != known_major {
+            return Err(Error::UnsupportedVersion { found: shorten(text) });
+        }
+        if minor > known_minor {
+            self.lenient = true;
+            self.warnings.push(format!(
+                "the model has spec_version {text}, newer than {SPEC_VERSION}; unknown keys are ignored"
+            ));
+        }
+        Ok(())
+    }
+
+    fn model(&mut self, entries: &Entries) -> Option<ModelSpec> {
+        const KEYS: [&str; 7] =
+            ["spec_version", "producer", "allow_missing", "features", "responses", "terms", "fit"];
+        self.unknown_keys("", entries, &KEYS);
+        let spec_version = self.text("", entries, "spec_version");
+        let producer = find(entries, "producer").map(|value| self.producer(value));
+        let allow_missing = match find(entries, "allow_missing") {
+            Some(Json::Bool(value)) => Some(*value),
+            other => self.expected("allow_missing", "true or false", other),
+        };
+        let features = self.features(entries);
+        let responses = self.responses(entries);
+        let terms = match (&features, &responses) {
+            (Some(features), Some(responses)) => self.terms(entries, features, responses.len()),
+            _ => None,
+        };
+        let fit = self.fit(entries);
+        Some(ModelSpec {
+            spec_version: spec_version?,
+            producer: match producer {
+                Some(producer) => Some(producer?),
+                None => None,
+            },
+            allow_missing: allow_missing?,
+            features: features?,
+            responses: responses?,
+            terms: terms?,
+            fit: fit?,
+        })
+    }
+
+    fn producer(&mut self, value: &Json) -> Option<Producer> {
+        let entries = self.object("producer", value)?;
+        self.unknown_keys("producer.", entries, &["name", "version"]);
+        Some(Producer {
+            name: self.text("producer.", entries, "name")?,
+            version: self.text("producer.", entries, "version")?,
+        })
+    }
+
+    fn features(&mut self, entries: &Entries) -> Option<Vec<Feature>> {
+        let items = self.array("features", find(entries, "features"), 1, MAX_FEATURES)?;
+        let mut seen = HashSet::with_capacity(items.len());
+        let mut features = Vec::with_capacity(items.len());
+        for (i, item) in items.iter().enumerate() {
+            let path = format!("features[{i}]");
+            let Some(feature) = self.feature(&path, item) else { continue };
+            if !seen.insert(feature.name.clone()) {
+                self.problem(format!("{path}.name: {:?} is given twice", shorten(&feature.name)));
+            }
+            features.push(feature);
+        }
+        (features.len() == items.len()).then_some(features)
+    }
+
+    fn feature(&mut self, path: &str, item: &Json) -> Option<Feature> {
+        let entries = self.object(path, item)?;
+        let prefix = format!("{path}.");
+        self.unknown_keys(&prefix, entries, &["name", "categories", "impute"]);
+        let name = self.text(&prefix, entries, "name");
+        let categories = match find(entries, "categories") {
+            Some(value) => Some(self.labels(&format!("{path}.categories"), value)?),
+            None => None,
+        };
+        let impute = match find(entries, "impute") {
+            Some(value) => Some(self.number(&format!("{path}.impute"), value)?),
+            None => None,
+        };
+        if let (Some(categories), Some(code)) = (&categories, impute) {
+            if code.fract() != 0.0 || code < 0.0 || code >= categories.len() as f64 {
+                self.problem(format!(
+                    "{path}.impute: {code} is not the position of one of {} categories",
+                    categories.len()
+                ));
+                return None;
+            }
+        }
+        Some(Feature { name: name?, categories, impute })
+    }
+
+    fn responses(&mut self, entries: &Entries) -> Option<Vec<String>> {
+        let items = self.array("responses", find(entries, "responses"), 1, MAX_RESPONSES)?;
+        self.distinct_texts("responses", items)
+    }
+
+    fn labels(&mut self, path: &str, value: &Json) -> Option<Vec<String>> {
+        let items = self.array(path, Some(value), 1, MAX_FEATURES)?;
+        self.distinct_texts(path, items)
+    }
+
+    fn distinct_texts(&mut self, path: &str, items: &[Json]) -> Option<Vec<String>> {
+        let mut seen = HashSet::with_capacity(items.len());
+        let mut texts = Vec::with_capacity(items.len());
+        for (i, item) in items.iter().enumerate() {
+            match item {
+                Json::Text(text) if text.is_empty() => {
+                    self.problem(format!("{path}[{i}]: is empty"));
+                }
+                Json::Text(text) if !seen.insert(text.as_str()) => {
+                    self.problem(format!("{path}[{i}]: {:?} is given twice", shorten(text)));
+                }
+                Json::Text(text) => texts.push(text.clone()),
+                other => {
+                    self.expected::<()>(&format!("{path}[{i}]"), "a string", Some(other));
+                }
+            }
+        }
+        (texts.len() == items.len()).then_some(texts)
+    }
+
+    fn terms(
+        &mut self,
+        entries: &Entries,
+        features: &[Feature],
+        n_responses: usize,
+    ) -> Option<Vec<Term>> {
+        let items = self.array("terms", find(entries, "terms"), 1, MAX_TERMS)?;
+        let mut terms: Vec<Term> = Vec::with_capacity(items.len());
+        let mut degrees: Vec<usize> = Vec::with_capacity(items.len());
+        for (i, item) in items.iter().enumerate() {
+            let path = format!("terms[{i}]");
+            // Later terms refer to this position, so the first broken term ends the walk.
+            let term = self.term(&path, item, i, features, n_responses)?;
+            let degree = degree(&term, &degrees);
+            if degree > MAX_DEGREE {
+                self.problem(format!("{path}: has more than {MAX_DEGREE} factors"));
+                return None;
+            }
+            degrees.push(degree);
+            terms.push(term);
+        }
+        if terms.iter().all(|term| term.coefficients.is_none()) {
+            self.problem("terms: none has coefficients, so there is nothing to replay".to_owned());
+        }
+        Some(terms)
+    }
+
+    fn term(
+        &mut self,
+        path: &str,
+        item: &Json,
+        position: usize,
+        features: &[Feature],
+        n_responses: usize,
+    ) -> Option<Term> {
+        let entries = self.object(path, item)?;
+        let prefix = format!("{path}.");
+        let kind_name = self.text(&prefix, entries, "kind")?;
+        let keys: &[&str] = match kind_name.as_str() {
+            "constant" => &["kind", "coefficients"],
+            "linear" => &["kind", "feature", "parent", "coefficients"],
+            "hinge" => &["kind", "feature", "knot", "side", "parent", "coefficients"],
+            "categorical" => &["kind", "feature", "levels", "parent", "coefficients"],
+            "missingness" => &["kind", "feature", "when", "parent", "coefficients"],
+            "interaction" => &["kind", "parents", "coefficients"],
+            other => {
+                self.problem(format!(
+                    "{path}.kind: {:?} is unknown; expected constant, linear, hinge, categorical, \
+                     missingness or interaction",
+                    shorten(other)
+                ));
+                return None;
+            }
+        };
+        self.unknown_keys(&prefix, entries, keys);
+        let feature = match find(entries, "feature") {
+            _ if !keys.contains(&"feature") => 0,
+            Some(value) => self.index(&format!("{path}.feature"), value, features.len(), "feature")?,
+            None => return self.expected(&format!("{path}.feature"), "a position", None),
+        };
+        let categories = features[feature].categories.as_deref();
+        if matches!(kind_name.as_str(), "linear" | "hinge") && categories.is_some() {
+            self.problem(format!("{path}.feature: {feature} is categorical, expected a number"));
+            return None;
+        }
+        let kind = match kind_name.as_str() {
+            "constant" => TermKind::Constant,
+            "linear" => TermKind::Linear { feature },
+            "hinge" => TermKind::Hinge {
+                feature,
+                knot: match find(entries, "knot") {
+                    Some(value) => self.number(&format!("{path}.knot"), value)?,
+                    None => return self.expected(&format!("{path}.knot"), "a number", None),
+                },
+                side: match self.text(&prefix, entries, "side")?.as_str() {
+                    "right" => Side::Right,
+                    "left" => Side::Left,
+                    other => return self.choice(path, "side", other, "right or left"),
+                },
+            },
+            "categorical" => {
+                let Some(categories) = categories else {
+                    self.problem(format!("{path}.feature: {feature} has no categories"));
+                    return None;
+                };
+                let levels_path = format!("{path}.levels");
+                let Some(value) = find(entries, "levels") else {
+                    return self.expected(&levels_path, "an array of strings", None);
+                };
+                let levels = self.labels(&levels_path, value)?;
+                for level in &levels {
+                    if !categories.contains(level) {
+                        self.problem(format!(
+                            "{levels_path}: {:?} is not a category of feature {feature}",
+                            shorten(level)
+                        ));
+                    }
+                }
+                TermKind::Categorical { feature, levels }
+            }
+            "missingness" => TermKind::Missingness {
+                feature,
+                when: match self.text(&prefix, entries, "when")?.as_str() {
+                    "missing" => When::Missing,
+                    "present" => When::Present,
+                    other => return self.choice(path, "when", other, "missing or present"),
+                },
+            },
+            _ => {
+                let value = find(entries, "parents");
+                let parents_path = format!("{path}.parents");
+                let items = self.array(&parents_path, value, 2, MAX_DEGREE)?;
+                let mut parents = Vec::with_capacity(items.len());
+                for (i, item) in items.iter().enumerate() {
+                    parents.push(self.parent(&format!("{parents_path}[{i}]"), item, position)?);
+                }
+                TermKind::Interaction { parents }
+            }
+        };
+        let parent = match find(entries, "parent") {
+            Some(value) if keys.contains(&"parent") => {
+                Some(self.parent(&format!("{path}.parent"), value, position)?)
+            }
+            _ => None,
+        };
+        let coefficients = match find(entries, "coefficients") {
+            Some(value) => {
+                let path = format!("{path}.coefficients");
+                let items = self.array(&path, Some(value), n_responses, n_responses)?;
+                let mut numbers = Vec::with_capacity(items.len());
+                for (i, item) in items.iter().enumerate() {
+                    numbers.push(self.number(&format!("{path}[{i}]"), item)?);
+                }
+                Some(numbers)
+            }
+            None => None,
+        };
+        Some(Term { kind, parent, coefficients })
+    }
+
+    /// A parent stands before its child; this alone rules out cycles and self-reference.
+    fn parent(&mut self, path: &str, value: &Json, position: usize) -> Option<usize> {
+        self.index(path, value, position, "earlier term")
+    }
+
+    fn fit(&mut self, entries: &Entries) -> Option<Vec<(String, f64)>> {
+        let Some(value) = find(entries, "fit") else { return Some(Vec::new()) };
+        let entries = self.object("fit", value)?;
+        let mut figures = Vec::with_capacity(entries.len());
+        for (key, value) in entries {
+            match value {
+                Json::Number(number) => figures.push((key.clone(), *number)),
+                other => {
+                    let path = format!("fit.{}", shorten(key));
+                    self.expected::<()>(&path, "a number", Some(other));
+                }
+            }
+        }
+        Some(figures)
+    }
+
+    fn unknown_keys(&mut self, prefix: &str, entries: &Entries, known: &[&str]) {
+        if self.lenient {
+            return;
+        }
+        for (key, _) in entries {
+            if !known.contains(&key.as_str()) {
+                self.problem(format!(
+                    "{prefix}{}: unknown key; known are {}",
+                    shorten(key),
+                    known.join(", ")
+                ));
+            }
+        }
+    }
+
+    fn object<'j>(&mut self, path: &str, value: &'j Json) -> Option<&'j Entries> {
+        match value {
+            Json::Object(entries) => Some(entries),
+            other => self.expected(path, "an object", Some(other)),
+        }
+    }
+
+    fn array<'j>(
+        &mut self,
+        path: &str,
+        value: Option<&'j Json>,
+        least: usize,
+        most: usize,
+    ) -> Option<&'j [Json]> {
+        match value {
+            Some(Json::Array(items)) if (least..=most).contains(&items.len()) => Some(items),
+            Some(Json::Array(items)) => {
+                let wanted =
+                    if least == most { format!("{least}") } else { format!("{least} to {most}") };
+                self.problem(format!("{path}: has {} items, expected {wanted}", items.len()));
+                None
+            }
+            other => self.expected(path, "an array", other),
+        }
+    }
+
+    fn text(&mut self, prefix: &str, entries: &Entries, key: &str) -> Option<String> {
+        match find(entries, key) {
+            Some(Json::Text(text)) if !text.is_empty() => Some(text.clone()),
+            Some(Json::Text(_)) => {
+                self.problem(format!("{prefix}{key}: is empty"));
+                None
+            }
+            other => self.expected(&format!("{prefix}{key}"), "a string", other),
+        }
+    }
+
+    fn number(&mut self, path: &str, value: &Json) -> Option<f64> {
+        match value {
+            Json::Number(number) if number.abs() <= MAX_MAGNITUDE => Some(*number),
+            Json::Number(number) => {
+                self.problem(format!(
+                    "{path}: {number:e} is beyond {MAX_MAGNITUDE:e}, products of terms would overflow"
+                ));
+                None
+            }
+            other => self.expected(path, "a number", Some(other)),
+        }
+    }
+
+    fn index(&mut self, path: &str, value: &Json, below: usize, what: &str) -> Option<usize> {
+        match value {
+            Json::Number(number)
+                if number.fract() == 0.0 && *number >= 0.0 && *number < below as f64 =>
+            {
+                Some(*number as usize)
+            }
+            Json::Number(number) => {
+                self.problem(format!("{path}: {number} is not the position of one of {below} {what}s"));
+                None
+            }
+            other => self.expected(path, "a position", Some(other)),
+        }
+    }
+
+    fn choice<T>(&mut self, path: &str, key: &str, found: &str, wanted: &str) -> Option<T> {
+        self.problem(format!("{path}.{key}: {:?} is unknown; expected {wanted}", shorten(found)));
+        None
+    }
+
+    fn expected<T>(&mut self, path: &str, wanted: &str, found: Option<&Json>) -> Option<T> {
+        let found = found.map_or("nothing", Json::type_name);
+        self.problem(format!("{path}: expected {wanted}, found {found}"));
+        None
+    }
+}
+
+fn find<'j>(entries: &'j Entries, key: &str) -> Option<&'j Json> {
+    entries.iter().find(|(name, _)| name == key).map(|(_, value)| value)
+}
+
+/// Number of non-constant factors; `known` holds those of earlier terms.
+fn degree(term: &Term, known: &[usize]) -> usize {
+    let own = match &term.kind {
+        TermKind::Constant => 0,
+        TermKind::Interaction { parents } => parents.iter().map(|&parent| known[parent]).sum(),
+        _ => 1,
+    };
+    own + term.parent.map_or(0, |parent| known[parent])
+}
+
+fn parse_version(text: &str) -> Option<(u32, u32)> {
+    let (major, minor) = text.split_once('.')?;
+    let digits = |part: &str| {
+        let plain = !part.is_empty() && part.len() <= 6 && part.bytes().all(|b| b.is_ascii_digit());
+        if plain { part.parse().ok() } else { None }
+    };
+    Some((digits(major)?, digits(minor)?))
+}
+
+/// Keep a message readable whatever the document holds.
+fn shorten(text: &str) -> String {
+    const LIMIT: usize = 40;
+    if text.chars().count() <= LIMIT {
+        return text.to_owned();
+    }
+    let mut short: String = text.chars().take(LIMIT).collect();
+    short.push_str("...");
+    short
+}

@@ -1,0 +1,29 @@
+//! A pool per call, bounded by what the process may use.
+
+use crate::error::Error;
+
+/// Threads this process may use: its affinity and its control group, at least 1.
+pub fn available_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Run `work` in a pool of at most `threads` threads that ends with the call.
+///
+/// A pool of its own survives a fork of the caller between calls and starts nothing at import.
+/// Where the system refuses threads the work runs on the calling thread.
+pub(crate) fn with_pool<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
+    let bounded = threads.min(available_threads());
+    if bounded > 1 {
+        if let Ok(pool) = rayon::ThreadPoolBuilder::new().num_threads(bounded).build() {
+            return pool.install(work);
+        }
+    }
+    work()
+}
+
+pub(crate) fn check(threads: usize) -> Result<(), Error> {
+    if threads == 0 {
+        return Err(Error::InvalidArgument("threads is 0; ask for 1 or more".to_owned()));
+    }
+    Ok(())
+}

@@ -1,0 +1,259 @@
+//! Training data as the search wants it: checked, imputed, centred, column by column.
+
+use super::{Data, Options};
+use crate::error::Error;
+use crate::spec::{Feature, When};
+
+/// What a candidate variable is and how a term on it is written.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Kind {
+    /// A number: hinges and a linear partner.
+    Numeric,
+    /// 1 where the category is this label, else 0; enters linearly.
+    Level(String),
+    /// 1 where the value is missing; enters linearly.
+    Missing(When),
+}
+
+/// A candidate column.
+#[derive(Debug, Clone)]
+pub(super) struct Variable {
+    pub(super) feature: usize,
+    pub(super) kind: Kind,
+    /// Values of the n rows.
+    pub(super) values: Vec<f64>,
+    /// Subtracted from the values in sums, so that an offset costs no digits.
+    pub(super) centre: f64,
+    /// Rows by falling value, ties by row; empty for a variable without hinges.
+    pub(super) order: Vec<u32>,
+}
+
+pub(super) struct Prepared {
+    pub(super) variables: Vec<Variable>,
+    /// Responses times sqrt(weight), one vector each.
+    pub(super) responses: Vec<Vec<f64>>,
+    /// sqrt(weight) of each row.
+    pub(super) root_weights: Vec<f64>,
+    /// Features with their imputed values.
+    pub(super) features: Vec<Feature>,
+}
+
+impl Prepared {
+    pub(super) fn new(data: &Data, options: &Options) -> Result<Self, Error> {
+        check_shapes(data)?;
+        let rows = kept_rows(data)?;
+        if rows.len() < 2 {
+            return Err(Error::InvalidData(format!(
+                "{} rows with a positive weight; a fit needs at least 2",
+                rows.len()
+            )));
+        }
+        let root_weights: Vec<f64> =
+            rows.iter().map(|&i| data.weights.map_or(1.0, |w| w[i]).sqrt()).collect();
+        let responses = responses(data, &rows, &root_weights)?;
+        let mut features = data.features.to_vec();
+        let mut variables = Vec::new();
+        for (j, feature) in features.iter_mut().enumerate() {
+            let column: Vec<f64> = rows.iter().map(|&i| data.x.get(i, j)).collect();
+            add_variables(j, feature, column, &rows, options, &mut variables)?;
+        }
+        Ok(Prepared { variables, responses, root_weights, features })
+    }
+
+    /// Rows that count.
+    pub(super) fn n(&self) -> usize {
+        self.root_weights.len()
+    }
+
+    /// Weighted sum of squares around the weighted mean, summed over responses.
+    pub(super) fn tss(&self) -> f64 {
+        let total: f64 = self.root_weights.iter().map(|s| s * s).sum();
+        self.responses
+            .iter()
+            .map(|y| {
+                let mean = y.iter().zip(&self.root_weights).map(|(y, s)| y * s).sum::<f64>() / total;
+                y.iter().zip(&self.root_weights).map(|(y, s)| (y - mean * s).powi(2)).sum::<f64>()
+            })
+            .sum()
+    }
+}
+
+fn check_shapes(data: &Data) -> Result<(), Error> {
+    let (n, p) = (data.x.n_rows(), data.x.n_columns());
+    let shape = |what: String| Err(Error::ShapeMismatch(what));
+    if n == 0 || p == 0 {
+        return Err(Error::InvalidData(format!(
+            "X is empty ({n} rows x {p} columns); a fit needs rows and columns"
+        )));
+    }
+    if n > u32::MAX as usize {
+        return Err(Error::LimitExceeded(format!("X has {n} rows, the limit is {}", u32::MAX)));
+    }
+    if data.y.n_rows() != n {
+        return shape(format!("X has {n} rows, y has {}; pass one y per row", data.y.n_rows()));
+    }
+    if data.y.n_columns() == 0 || data.y.n_columns() != data.responses.len() {
+        return shape(format!(
+            "y has {} columns and {} names; name every response",
+            data.y.n_columns(),
+            data.responses.len()
+        ));
+    }
+    if data.features.len() != p {
+        return shape(format!("X has {p} columns, {} features are named", data.features.len()));
+    }
+    match data.weights {
+        Some(w) if w.len() != n => {
+            shape(format!("X has {n} rows, there are {} weights; pass one per row", w.len()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Rows with a positive weight: a row of weight 0 is a row that is not there.
+fn kept_rows(data: &Data) -> Result<Vec<usize>, Error> {
+    let n = data.x.n_rows();
+    let Some(weights) = data.weights else { return Ok((0..n).collect()) };
+    if let Some(i) = weights.iter().position(|w| !(w.is_finite() && *w >= 0.0)) {
+        return Err(Error::InvalidData(format!(
+            "row {i} has weight {}; weights are finite and not negative",
+            weights[i]
+        )));
+    }
+    Ok((0..n).filter(|&i| weights[i] > 0.0).collect())
+}
+
+fn responses(data: &Data, rows: &[usize], roots: &[f64]) -> Result<Vec<Vec<f64>>, Error> {
+    let mut all = Vec::with_capacity(data.y.n_columns());
+    for k in 0..data.y.n_columns() {
+        let y: Vec<f64> = rows.iter().map(|&i| data.y.get(i, k)).collect();
+        if let Some(i) = y.iter().position(|v| !in_range(*v)) {
+            return Err(Error::InvalidData(format!(
+                "row {} has the response {}; responses are finite and within {:e}",
+                rows[i],
+                y[i],
+                crate::MAX_MAGNITUDE
+            )));
+        }
+        if y.iter().all(|v| *v == y[0]) {
+            return Err(Error::InvalidData(format!(
+                "response {:?} is constant ({}); there is nothing to fit",
+                data.responses[k], y[0]
+            )));
+        }
+        all.push(y.iter().zip(roots).map(|(y, s)| y * s).collect());
+    }
+    Ok(all)
+}
+
+fn add_variables(
+    j: usize,
+    feature: &mut Feature,
+    mut column: Vec<f64>,
+    rows: &[usize],
+    options: &Options,
+    variables: &mut Vec<Variable>,
+) -> Result<(), Error> {
+    if let Some(i) = column.iter().position(|v| !in_range(*v) && !v.is_nan()) {
+        return Err(Error::InvalidData(format!(
+            "row {} has {} for feature {:?}; inputs are finite and within {:e}",
+            rows[i],
+            column[i],
+            feature.name,
+            crate::MAX_MAGNITUDE
+        )));
+    }
+    let missing: Vec<f64> = column.iter().map(|v| f64::from(v.is_nan())).collect();
+    let n_missing = missing.iter().filter(|&&m| m == 1.0).count();
+    if let Some(i) = column.iter().position(|v| v.is_nan() && !options.allow_missing) {
+        return Err(Error::MissingValue { row: rows[i], feature: feature.name.clone() });
+    }
+    if n_missing == column.len() {
+        return Err(Error::InvalidData(format!(
+            "feature {:?} has no value in any row; drop the column",
+            feature.name
+        )));
+    }
+    if let Some(categories) = &feature.categories {
+        let bad = |v: f64| !(v >= 0.0 && v < categories.len() as f64 && v.fract() == 0.0);
+        if let Some(i) = column.iter().position(|v| !v.is_nan() && bad(*v)) {
+            return Err(Error::InvalidValue(format!(
+                "row {} has {} for the categorical feature {:?}; expected a position from 0 to {}",
+                rows[i],
+                column[i],
+                feature.name,
+                categories.len() - 1
+            )));
+        }
+    }
+    if options.allow_missing {
+        let stand_in = if feature.categories.is_some() {
+            most_frequent(&column)
+        } else {
+            median(&column)
+        };
+        feature.impute = Some(stand_in);
+        for value in column.iter_mut().filter(|value| value.is_nan()) {
+            *value = stand_in;
+        }
+    }
+    match &feature.categories {
+        None => variables.push(Variable::numeric(j, column)),
+        Some(categories) => {
+            // Two categories need one indicator; more need one each, as either may matter.
+            let first = usize::from(categories.len() == 2);
+            for (code, label) in categories.iter().enumerate().skip(first) {
+                let flags = column.iter().map(|v| f64::from(*v == code as f64)).collect();
+                variables.push(Variable::flag(j, Kind::Level(label.clone()), flags));
+            }
+        }
+    }
+    if n_missing > 0 {
+        variables.push(Variable::flag(j, Kind::Missing(When::Missing), missing));
+    }
+    Ok(())
+}
+
+impl Variable {
+    fn numeric(feature: usize, values: Vec<f64>) -> Self {
+        let centre = mean(&values);
+        let mut order: Vec<u32> = (0..values.len() as u32).collect();
+        order.sort_unstable_by(|&a, &b| {
+            values[b as usize].total_cmp(&values[a as usize]).then(a.cmp(&b))
+        });
+        Variable { feature, kind: Kind::Numeric, values, centre, order }
+    }
+
+    fn flag(feature: usize, kind: Kind, values: Vec<f64>) -> Self {
+        let centre = mean(&values);
+        Variable { feature, kind, values, centre, order: Vec::new() }
+    }
+}
+
+fn in_range(value: f64) -> bool {
+    value.abs() <= crate::MAX_MAGNITUDE
+}
+
+fn mean(values: &[f64]) -> f64 {
+    // Divide first: a sum of values near the limit must not overflow.
+    let n = values.len() as f64;
+    values.iter().map(|v| v / n).sum()
+}
+
+/// Lower median of the values that are there: a value of the data, so it needs no rounding.
+fn median(column: &[f64]) -> f64 {
+    let mut there: Vec<f64> = column.iter().copied().filter(|v| !v.is_nan()).collect();
+    there.sort_unstable_by(f64::total_cmp);
+    there[(there.len() - 1) / 2]
+}
+
+/// Most frequent value, the smallest of equals.
+fn most_frequent(column: &[f64]) -> f64 {
+    let mut there: Vec<f64> = column.iter().copied().filter(|v| !v.is_nan()).collect();
+    there.sort_unstable_by(f64::total_cmp);
+    there
+        .chunk_by(|a, b| a == b)
+        .rev()
+        .max_by_key(|run| run.len())
+        .map_or(0.0, |run| run[0])
+}

@@ -1,0 +1,232 @@
+//! Training: the forward pass grows terms in pairs, the pruning pass removes them by GCV.
+//!
+//! The mathematics is that of Friedman (1991), "Multivariate adaptive regression splines",
+//! Annals of Statistics 19(1), with the knot grid of R `earth`. What a knot needs is kept per
+//! (parent, variable) and brought up to date by rank one for each new column (see `search`), so
+//! no candidate is ever refitted from scratch.
+
+mod basis;
+mod data;
+mod forward;
+mod knots;
+mod orthogonal;
+mod pruning;
+mod search;
+
+use crate::error::Error;
+use crate::rows::Rows;
+use crate::spec::{Feature, ModelSpec, Producer, SPEC_VERSION};
+use data::Prepared;
+
+/// The pruning pass costs the fourth power of the terms, so their number is bounded.
+const MOST_TERMS: usize = 1000;
+
+/// How to train. The defaults are those of `pymars.Earth`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Options {
+    /// Most terms the forward pass makes, the intercept included; None: min(200, max(20, 2p)) + 1.
+    pub max_terms: Option<usize>,
+    /// Most factors of a term.
+    pub max_degree: usize,
+    /// Price of a knot in the GCV.
+    pub penalty: f64,
+    /// A step must lower the RSS by this share of the total sum of squares.
+    pub thresh: f64,
+    /// Rows of the parent between knots; None: chosen from n and p.
+    pub minspan: Option<usize>,
+    /// Rows at each end without a knot; None: chosen from p.
+    pub endspan: Option<usize>,
+    /// Whether NaN in X is a missing value to be imputed, or an error.
+    pub allow_missing: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            max_terms: None,
+            max_degree: 1,
+            penalty: 3.0,
+            thresh: 0.001,
+            minspan: None,
+            endspan: None,
+            allow_missing: false,
+        }
+    }
+}
+
+/// Training data. Nothing is changed or kept.
+#[derive(Debug, Clone, Copy)]
+pub struct Data<'a> {
+    /// n x p inputs; a categorical feature holds positions of its categories.
+    pub x: Rows<'a>,
+    /// n x responses outputs.
+    pub y: Rows<'a>,
+    /// One weight per row, not negative; None: all 1.
+    pub weights: Option<&'a [f64]>,
+    /// Names and categories of the p features; `impute` is filled in by training.
+    pub features: &'a [Feature],
+    /// Names of the responses.
+    pub responses: &'a [String],
+}
+
+/// State after a step of the forward pass.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ForwardStep {
+    /// Terms so far, the intercept included.
+    pub n_terms: usize,
+    /// Weighted residual sum of squares, summed over responses.
+    pub rss: f64,
+    /// 1 - RSS / TSS.
+    pub rsq: f64,
+    /// GCV of the model of this step.
+    pub gcv: f64,
+}
+
+/// A model size that the pruning pass visited.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PruningStep {
+    /// Terms left, the intercept included.
+    pub n_terms: usize,
+    /// Weighted residual sum of squares.
+    pub rss: f64,
+    /// GCV of that size.
+    pub gcv: f64,
+}
+
+/// Why the forward pass ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// No room for another pair.
+    MaxTerms,
+    /// The best step gains less than `thresh`.
+    Thresh,
+    /// R squared is within `thresh` of 1.
+    PerfectFit,
+    /// No admissible knot or column is left.
+    NoCandidate,
+}
+
+impl Stop {
+    /// One sentence for a report.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Stop::MaxTerms => "reached max_terms",
+            Stop::Thresh => "the best step gains less than thresh",
+            Stop::PerfectFit => "R squared is within thresh of 1",
+            Stop::NoCandidate => "no admissible candidate is left",
+        }
+    }
+}
+
+/// A fitted model and how it came about.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fit {
+    /// The model.
+    pub spec: ModelSpec,
+    /// Steps of the forward pass, from the intercept on.
+    pub forward: Vec<ForwardStep>,
+    /// Sizes of the pruning pass, from the full model down.
+    pub pruning: Vec<PruningStep>,
+    /// Why the forward pass ended.
+    pub stop: Stop,
+}
+
+/// Fit a model.
+///
+/// `progress` is called after each step of the forward pass with the step and the most terms
+/// there may be; returning false ends the fit with [`Error::Interrupted`].
+///
+/// # Errors
+/// Options out of range, shapes that do not fit, data no model can be fitted to (empty, not
+/// finite, a constant response), and interruption.
+pub fn fit(
+    data: &Data,
+    options: &Options,
+    progress: &mut dyn FnMut(&ForwardStep, usize) -> bool,
+) -> Result<Fit, Error> {
+    check_options(options)?;
+    let prepared = Prepared::new(data, options)?;
+    let most = options.max_terms.unwrap_or_else(|| default_max_terms(prepared.variables.len()));
+    let grown = forward::grow(&prepared, options, most, progress)?;
+    let pruned = pruning::prune(&grown.frame, prepared.n(), options.penalty);
+    let terms = grown.basis.to_terms(&pruned.kept, &pruned.coefficients);
+    let spec = ModelSpec {
+        spec_version: SPEC_VERSION.to_owned(),
+        producer: Some(Producer {
+            name: "mars-earth".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }),
+        allow_missing: options.allow_missing,
+        features: prepared.features.clone(),
+        responses: data.responses.to_vec(),
+        terms,
+        fit: figures(&prepared, options, most, &pruned),
+    };
+    Ok(Fit { spec, forward: grown.steps, pruning: pruned.steps, stop: grown.stop })
+}
+
+/// Generalised cross-validation: (RSS / n) / (1 - C / n)^2 with C = M + penalty (M - 1) / 2
+/// effective parameters (Friedman 1991, eq. 30 and 32). Infinite once C reaches n.
+pub fn gcv(rss: f64, n: usize, n_terms: usize, penalty: f64) -> f64 {
+    let n = n as f64;
+    let m = n_terms as f64;
+    let effective = m + penalty * (m - 1.0) / 2.0;
+    if effective >= n {
+        return f64::INFINITY;
+    }
+    (rss / n) / (1.0 - effective / n).powi(2)
+}
+
+fn default_max_terms(p: usize) -> usize {
+    (2 * p).clamp(20, 200) + 1
+}
+
+fn check_options(options: &Options) -> Result<(), Error> {
+    let wrong = |what: String| Err(Error::InvalidArgument(what));
+    match options {
+        Options { max_terms: Some(0), .. } => wrong("max_terms is 0; ask for 1 or more".to_owned()),
+        Options { max_terms: Some(most), .. } if *most > MOST_TERMS => {
+            wrong(format!("max_terms is {most}; a forward pass makes at most {MOST_TERMS}"))
+        }
+        Options { max_degree, .. } if !(1..=crate::MAX_DEGREE).contains(max_degree) => wrong(
+            format!("max_degree is {max_degree}; expected 1 to {}", crate::MAX_DEGREE),
+        ),
+        Options { penalty, .. } if !(penalty.is_finite() && *penalty >= 0.0) => {
+            wrong(format!("penalty is {penalty}; expected a number of 0 or more"))
+        }
+        Options { thresh, .. } if !(0.0..1.0).contains(thresh) => {
+            wrong(format!("thresh is {thresh}; expected 0 or more and less than 1"))
+        }
+        Options { minspan: Some(0), .. } => {
+            wrong("minspan is 0; expected 1 or more, or None to choose it".to_owned())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn figures(
+    prepared: &Prepared,
+    options: &Options,
+    most: usize,
+    pruned: &pruning::Pruned,
+) -> Vec<(String, f64)> {
+    let n = prepared.n();
+    let tss = prepared.tss();
+    let null_gcv = gcv(tss, n, 1, options.penalty);
+    [
+        ("rows", n as f64),
+        ("rss", pruned.rss),
+        ("gcv", pruned.gcv),
+        ("rsq", 1.0 - pruned.rss / tss),
+        ("grsq", 1.0 - pruned.gcv / null_gcv),
+        ("max_terms", most as f64),
+        ("max_degree", options.max_degree as f64),
+        ("penalty", options.penalty),
+        ("thresh", options.thresh),
+    ]
+    .into_iter()
+    // A saturated model (C >= n) has no finite GCV, and JSON has no infinity.
+    .filter(|(_, value)| value.is_finite())
+    .map(|(key, value)| (key.to_owned(), value))
+    .collect()
+}
