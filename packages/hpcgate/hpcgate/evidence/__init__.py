@@ -17,6 +17,7 @@ Examples
 from hpcgate.evidence.contract import Check, Contract, HostClass, Requirement, contract, host_class
 from hpcgate.evidence.junit import read_junit
 from hpcgate.evidence.ledger import LEDGER, Finding, Ledger, Record, load, record, scan, verify
+from hpcgate.evidence.options import record_options
 from hpcgate.evidence.statement import Outcome
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "load",
     "read_junit",
     "record",
+    "record_options",
     "scan",
     "verify",
 ]
