@@ -148,7 +148,7 @@ def open_room(
     chosen = choose(tuple(programs), made)
     rooms = root / "build" / "rooms"
     _sweep(rooms, chosen)
-    private = rooms / f"room-{os.getpid()}-{secrets.token_hex(4)}"
+    private = rooms / f"{chosen.name}-room-{os.getpid()}-{secrets.token_hex(4)}"
     view = _view(private / "work", network, mounts or {}, writable or {}, environment or {})
     try:
         (private / "work").mkdir(parents=True)
@@ -211,10 +211,10 @@ def _refuse_tools(room: Room, definition: Image) -> None:
 
 
 def _sweep(rooms: Path, engine: Engine) -> None:
-    """Remove what sessions left behind that were killed before they could."""
-    for folder in rooms.glob("room-*-*"):
+    """Remove what sessions of this engine left behind that were killed before they could."""
+    for folder in rooms.glob(f"{engine.name}-room-*-*"):
         try:
-            os.kill(int(folder.name.split("-")[1]), 0)
+            os.kill(int(folder.name.split("-")[2]), 0)
         except ProcessLookupError:
             engine.stop(folder.name)
             _remove(folder)

@@ -37,6 +37,7 @@ class View:
 class Engine(Protocol):
     """Turn a command for the room into a command for the machine."""
 
+    name: str
     version: str
 
     def command(self, name: str, view: View, private: Path) -> list[str]:
@@ -53,6 +54,7 @@ class _Bubblewrap:
     """Namespaces over the root, without images and without a daemon."""
 
     def __init__(self, root: Root) -> None:
+        self.name = "bwrap"
         self.version = quiet(["bwrap", "--version"]).stdout.strip()
         self._tree = root.tree
 
@@ -90,6 +92,7 @@ class _Container:
     """Podman or docker over an image imported from the root."""
 
     def __init__(self, program: str, root: Root, *, private_cgroups: bool = False) -> None:
+        self.name = program
         self.version = quiet([program, "--version"]).stdout.strip()
         self._base = [program]
         self._switches = ["--tmpfs=/tmp:rw,exec", "--tmpfs=/var/tmp:rw,exec"]
@@ -193,7 +196,7 @@ def _try(engine: Engine) -> str:
         private = Path(folder)
         (private / "work").mkdir()
         view = View(((private / "work", "/work", True),), False, {"PATH": "/usr/bin:/bin"})
-        name = f"room-probe-{private.name}"
+        name = f"{engine.name}-room-probe-{private.name}"
         done = run_group(
             [*engine.command(name, view, private), "touch", "/work/probe"],
             environment=engine.environment(view),

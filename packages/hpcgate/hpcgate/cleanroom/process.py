@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -70,6 +71,8 @@ def run_group(
     try:
         process = subprocess.Popen(
             line,
+            # Found on this machine's PATH; the program's own may be another.
+            executable=shutil.which(line[0]),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
