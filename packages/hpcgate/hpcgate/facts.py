@@ -321,9 +321,7 @@ def edit_yaml(path: Path, changes: Mapping[str, Scalar]) -> bool:
     for dotted, value in changes.items():
         node = _scalar_node(tree, dotted, path)
         start, end = node.start_mark.index, node.end_mark.index
-        # An empty value has no width and touches its colon.
-        space = " " if start == end else ""
-        cuts.append((start, end, space + _scalar_text(value, quoted=text[start:end][:1] in "\"'")))
+        cuts.append((start, end, _scalar_text(value, quoted=text[start] in "\"'")))
     edited = text
     for start, end, new in sorted(cuts, reverse=True):
         edited = edited[:start] + new + edited[end:]
@@ -343,6 +341,8 @@ def _scalar_node(tree: Node, dotted: str, path: Path) -> ScalarNode:
         node = children[key]
     if not isinstance(node, ScalarNode) or node.style in ("|", ">") or node.anchor:
         raise GateError(f"{path}: {dotted} is not a single plain value", hint="edit it by hand")
+    if node.start_mark.index == node.end_mark.index:
+        raise GateError(f"{path}: {dotted} has no value to replace", hint="write null there")
     return node
 
 
