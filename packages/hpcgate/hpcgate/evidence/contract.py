@@ -7,7 +7,6 @@ import difflib
 import os
 import platform
 import re
-from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +14,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from hpcgate.errors import GateError
 from hpcgate.facts import FactModel, load_model
+from hpcgate.repo import sha256_file
 
 __all__ = ["Check", "Contract", "HostClass", "Level", "Requirement", "contract", "host_class"]
 
@@ -135,6 +135,10 @@ class _Hosts(FactModel):
     classes: tuple[HostClass, ...]
 
 
+# By digest of the file: one command asks many times, and a checkout can change under a test.
+_READ: dict[str, Contract] = {}
+
+
 def contract(root: Path) -> Contract:
     """Read `packaging/levels.yaml`.
 
@@ -144,11 +148,10 @@ def contract(root: Path) -> Contract:
     >>> contract(find_root()).check("smoke-wheel").session  # doctest: +SKIP
     'smoke-wheel'
     """
-    try:
-        changed = (root / CONTRACT).stat().st_mtime_ns
-    except OSError:
-        raise GateError(f"{CONTRACT} is missing", hint="run inside a checkout") from None
-    return _contract(root, changed)
+    digest = sha256_file(root / CONTRACT)
+    if digest not in _READ:
+        _READ[digest] = load_model(Contract, root, str(CONTRACT))
+    return _READ[digest]
 
 
 def host_class(root: Path) -> str:
@@ -165,12 +168,6 @@ def host_class(root: Path) -> str:
         if (known.system, known.machine) == (system, machine) and low <= cpus <= high:
             return known.name
     return f"other-{machine}"
-
-
-@lru_cache(maxsize=8)
-def _contract(root: Path, changed: int) -> Contract:
-    # `changed` is only a cache key: one command reads the file many times, a test rewrites it.
-    return load_model(Contract, root, str(CONTRACT))
 
 
 def _nearest(name: str, known: Any) -> str:
