@@ -280,6 +280,13 @@ def test_fix_writes_the_header_of_the_row_and_keeps_the_rest(tree: Path) -> None
     assert (tree / INIT).read_text() == FILES[INIT]
 
 
+def test_fix_takes_back_a_header_that_its_row_denies(tree: Path) -> None:
+    draft = "packages/pymars/pymars/draft.py"
+    write(draft, EXEMPT + FILES[draft])(tree)
+    assert policy.fix(tree) == [draft]
+    assert (tree / draft).read_text() == FILES[draft]
+
+
 @pytest.mark.parametrize(
     "source",
     [

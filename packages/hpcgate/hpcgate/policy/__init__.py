@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from hpcgate.errors import GateError
-from hpcgate.policy.data import DATA, HEADER, Tree, comment_sign, read, stated_reason
+from hpcgate.policy.data import DATA, HEADER, Module, Tree, comment_sign, read, stated_reason
 from hpcgate.policy.page import PAGE, render
 from hpcgate.policy.rules import RULES, Finding
 from hpcgate.repo import read_text, write_text
@@ -30,8 +30,8 @@ def check(root: Path) -> list[Finding]:
 def fix(root: Path) -> list[str]:
     """Write headers, the generated tables, and rows for modules whose header states the exemption.
 
-    A status is never decided here: a row is added only where the module already says that it is
-    exempt, and its category is left for its author to choose.
+    A status is never decided here: a header follows its row, and a row is added only where the
+    module already says that it is exempt. The category is left for its author to choose.
 
     Returns
     -------
@@ -49,14 +49,15 @@ def fix(root: Path) -> list[str]:
         write_text(root / DATA, tree.text.rstrip("\n") + "\n" + rows)
         written.append(DATA)
         tree = read(root)
-    for path, row in tree.policy.modules.items():
-        text = tree.modules.get(path)
-        if text is not None and row.status == "exempt" and stated_reason(text) != row.reason:
-            write_text(root / path, _with_header(text, path, row.reason))
+    for path in sorted(tree.policy.modules.keys() & tree.modules.keys()):
+        text, row = tree.modules[path], tree.policy.modules[path]
+        renewed = _with_header(text, path, row)
+        if renewed != text:
+            write_text(root / path, renewed)
             written.append(path)
-    renewed = render(root, tree.policy)
-    if renewed != read_text(root / PAGE):
-        write_text(root / PAGE, renewed)
+    page = render(root, tree.policy)
+    if page != read_text(root / PAGE):
+        write_text(root / PAGE, page)
         written.append(PAGE)
     return written
 
@@ -76,7 +77,8 @@ def _stated_rows(tree: Tree) -> str:
     return rows
 
 
-def _with_header(text: str, path: str, reason: str) -> str:
-    if stated_reason(text) is not None:
-        text = text.partition("\n")[2]
-    return f"{comment_sign(path)} {HEADER} {reason}\n{text}"
+def _with_header(text: str, path: str, row: Module) -> str:
+    """Return a module with the first line its row asks for: the exemption, or no claim of one."""
+    body = text if stated_reason(text) is None else text.partition("\n")[2]
+    exempt = row.status == "exempt"
+    return f"{comment_sign(path)} {HEADER} {row.reason}\n{body}" if exempt else body

@@ -127,7 +127,7 @@ def _headers(tree: Tree) -> Iterator[Finding]:
             want = f"{comment_sign(path)} {HEADER} {row.reason}"
             yield Finding(path, 1, "header", f"line 1 must be `{want}`; run hpcgate policy --fix")
         elif row.status != "exempt" and stated is not None:
-            message = f"claims exemption but its row says {row.status}; delete line 1"
+            message = f"claims exemption but its row says {row.status}; run hpcgate policy --fix"
             yield Finding(path, 1, "header", message)
 
 
