@@ -66,7 +66,7 @@ def _label(term: Mapping[str, Any], names: list[str]) -> str:
     kind = term["kind"]
     if kind in ("constant", "interaction"):
         return ""
-    name = names[term["feature"]]
+    name: str = names[term["feature"]]
     if kind == "linear":
         return name
     if kind == "hinge":

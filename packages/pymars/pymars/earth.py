@@ -176,7 +176,7 @@ class Earth(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             self.feature_names_in_ = np.array(table.names, dtype=object)
         elif hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
-        self._single = np.ndim(y) == 1 or responses.shape[1] == 1 and _is_series(y)
+        self._single = responses.shape[1] == 1 and np.ndim(y) == 1
         return self
 
     def predict(self, X: Any) -> NDArray[np.float64]:
@@ -200,7 +200,7 @@ class Earth(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         width = max(len(str(term)) for term in self.basis_)
         lines = [
-            f"{str(term):<{width}}  " + "  ".join(f"{c:>14.7g}" for c in term.coefficients)
+            f"{term!s:<{width}}  " + "  ".join(f"{c:>14.7g}" for c in term.coefficients)
             for term in self.basis_
         ]
         figures = "  ".join(
@@ -311,17 +311,13 @@ def _read_vector(values: Any, what: str) -> NDArray[np.float64]:
     return np.ascontiguousarray(vector)
 
 
-def _is_series(y: Any) -> bool:
-    return hasattr(y, "name") and not hasattr(y, "columns")
-
-
 def _read_responses(y: Any) -> tuple[NDArray[np.float64], list[str]]:
     if y is None:
         raise InvalidDataError(
             "Earth requires y to be passed, but the target y is None; pass one response per row"
         )
     name = getattr(y, "name", None)
-    if hasattr(y, "columns") or hasattr(y, "column_names"):
+    if isinstance(y, dict) or hasattr(y, "columns") or hasattr(y, "column_names"):
         table = read_table(y, "y")
         if any(table.categories):
             raise InvalidDataError("y is categorical; a regression needs numbers")
@@ -364,8 +360,13 @@ class _progress:
         if not self.shown:
             return None
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-        from rich.progress import TimeElapsedColumn
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+        )
 
         self.bar = Progress(
             TextColumn("growing terms"),

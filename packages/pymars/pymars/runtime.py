@@ -146,7 +146,7 @@ def save_model(model: Any, path: str | os.PathLike[str]) -> Path:
         If the file cannot be written; nothing is left behind then.
     """
     target = Path(path)
-    write_text(target, load_model(model).to_json() + "\n")
+    write_bytes(target, f"{load_model(model).to_json()}\n".encode())
     return target
 
 
@@ -262,13 +262,13 @@ def runtime_threads() -> int:
     return 1 if text is None else _checked(text, _ENVIRONMENT)
 
 
-def write_text(path: Path, text: str) -> None:
+def write_bytes(path: Path, content: bytes) -> None:
     """Write a file whole or not at all."""
     # Opened by name, not by mkstemp, so that the file gets the permissions the user's mask gives.
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
-        with temporary.open("x", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
+        with temporary.open("xb") as stream:
+            stream.write(content)
         os.replace(temporary, path)
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
@@ -287,7 +287,9 @@ def _checked(value: Any, name: str) -> int:
         if threads != float(value) or isinstance(value, bool):
             raise ValueError
     except (TypeError, ValueError, OverflowError):
-        raise InvalidArgumentError(f"{name} is {value!r}; pass a whole number of 1 or more") from None
+        raise InvalidArgumentError(
+            f"{name} is {value!r}; pass a whole number of 1 or more"
+        ) from None
     if not 1 <= threads <= 2**31:
         raise InvalidArgumentError(f"{name} is {value!r}; pass a whole number of 1 or more")
     return threads

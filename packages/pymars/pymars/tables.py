@@ -179,14 +179,19 @@ def _read_column(name: str, column: Any) -> tuple[NDArray[np.float64], list[str]
         codes[codes < 0] = np.nan
         return codes, [str(label) for label in column.cat.categories]
     if hasattr(column, "to_arrow") and str(column.dtype).startswith(("Categorical", "Enum")):
-        labels = [str(label) for label in column.cat.get_categories()]
-        seen = column.cast(type(column)([""]).dtype).to_list()
-        return _positions(seen, labels), labels
-    if hasattr(column, "to_numpy"):
-        values = _nullable(column)
-    else:
-        values = np.asarray(column)
+        return _read_polars(column)
+    values = _nullable(column) if hasattr(column, "to_numpy") else np.asarray(column)
     return _numbers(name, values), None
+
+
+def _read_polars(column: Any) -> tuple[NDArray[np.float64], list[str]]:
+    seen = column.to_list()
+    if str(column.dtype).startswith("Enum"):
+        labels = [str(label) for label in column.cat.get_categories()]
+    else:
+        # Categories of a Categorical may be shared with other columns; take those in use.
+        labels = sorted({str(label) for label in seen if label is not None})
+    return _positions(seen, labels), labels
 
 
 def _nullable(column: Any) -> NDArray[Any]:

@@ -2,9 +2,7 @@
 
 use mars_earth_core::train::{self, Data, Options};
 use mars_earth_core::{CATALOGUE, Error, Feature, ModelSpec, Plan, Rows};
-use numpy::{
-    PyReadonlyArray1, PyReadonlyArray2, PyReadwriteArray2, PyUntypedArrayMethods,
-};
+use numpy::{PyReadonlyArray1, PyReadonlyArray2, PyReadwriteArray2, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 
 /// A checked model, ready to be replayed.
@@ -21,9 +19,14 @@ impl Model {
     /// Read and check a ModelSpec document.
     #[staticmethod]
     fn from_json(py: Python<'_>, text: &[u8]) -> PyResult<Self> {
-        let (spec, warnings) =
-            py.detach(|| ModelSpec::from_json(text)).map_err(|error| raise(py, &error))?;
-        Ok(Model { plan: Plan::new(&spec), spec, warnings })
+        let (spec, warnings) = py
+            .detach(|| ModelSpec::from_json(text))
+            .map_err(|error| raise(py, &error))?;
+        Ok(Model {
+            plan: Plan::new(&spec),
+            spec,
+            warnings,
+        })
     }
 
     /// Write the ModelSpec document.
@@ -33,13 +36,21 @@ impl Model {
 
     #[getter]
     fn feature_names(&self) -> Vec<String> {
-        self.spec.features.iter().map(|feature| feature.name.clone()).collect()
+        self.spec
+            .features
+            .iter()
+            .map(|feature| feature.name.clone())
+            .collect()
     }
 
     /// Labels of each categorical feature, None for a numeric one.
     #[getter]
     fn categories(&self) -> Vec<Option<Vec<String>>> {
-        self.spec.features.iter().map(|feature| feature.categories.clone()).collect()
+        self.spec
+            .features
+            .iter()
+            .map(|feature| feature.categories.clone())
+            .collect()
     }
 
     #[getter]
@@ -65,7 +76,9 @@ impl Model {
         threads: usize,
         out: PyReadwriteArray2<'_, f64>,
     ) -> PyResult<()> {
-        fill(py, &x, out, |rows, out| mars_earth_core::predict(&self.plan, rows, threads, out))
+        fill(py, &x, out, |rows, out| {
+            mars_earth_core::predict(&self.plan, rows, threads, out)
+        })
     }
 
     /// Replay the design matrix into `out`, rows x columns.
@@ -90,15 +103,19 @@ fn fill(
 ) -> PyResult<()> {
     let rows = view(py, x)?;
     let out = out.as_slice_mut()?;
-    py.detach(|| work(&rows, out)).map_err(|error| raise(py, &error))
+    py.detach(|| work(&rows, out))
+        .map_err(|error| raise(py, &error))
 }
 
 /// View a C- or Fortran-contiguous array without copying it.
 fn view<'a>(py: Python<'_>, x: &'a PyReadonlyArray2<'_, f64>) -> PyResult<Rows<'a>> {
     let (n, p) = (x.shape()[0], x.shape()[1]);
     let data = x.as_slice()?;
-    let rows =
-        if x.is_c_contiguous() { Rows::row_major(data, n, p) } else { Rows::column_major(data, n, p) };
+    let rows = if x.is_c_contiguous() {
+        Rows::row_major(data, n, p)
+    } else {
+        Rows::column_major(data, n, p)
+    };
     rows.map_err(|error| raise(py, &error))
 }
 
@@ -135,7 +152,11 @@ fn fit(
 ) -> PyResult<(Model, Vec<Step>, Vec<Step>, &'static str)> {
     let features: Vec<Feature> = features
         .into_iter()
-        .map(|(name, categories)| Feature { name, categories, impute: None })
+        .map(|(name, categories)| Feature {
+            name,
+            categories,
+            impute: None,
+        })
         .collect();
     let options = Options {
         max_terms: options.max_terms,
@@ -170,17 +191,32 @@ fn fit(
         return Err(error);
     }
     let fitted = fitted.map_err(|error| raise(py, &error))?;
-    let forward = fitted.forward.iter().map(|s| (s.n_terms, s.rss, s.gcv)).collect();
-    let pruning = fitted.pruning.iter().map(|s| (s.n_terms, s.rss, s.gcv)).collect();
+    let forward = fitted
+        .forward
+        .iter()
+        .map(|s| (s.n_terms, s.rss, s.gcv))
+        .collect();
+    let pruning = fitted
+        .pruning
+        .iter()
+        .map(|s| (s.n_terms, s.rss, s.gcv))
+        .collect();
     let plan = Plan::new(&fitted.spec);
-    let model = Model { plan, spec: fitted.spec, warnings: Vec::new() };
+    let model = Model {
+        plan,
+        spec: fitted.spec,
+        warnings: Vec::new(),
+    };
     Ok((model, forward, pruning, fitted.stop.reason()))
 }
 
 /// Code and category of every error, in code order.
 #[pyfunction]
 fn error_catalogue() -> Vec<(u8, &'static str)> {
-    CATALOGUE.iter().map(|entry| (entry.code, entry.category)).collect()
+    CATALOGUE
+        .iter()
+        .map(|entry| (entry.code, entry.category))
+        .collect()
 }
 
 /// Threads this process may use: its affinity and its control group.

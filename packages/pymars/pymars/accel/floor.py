@@ -1,7 +1,7 @@
 """The Python floor: what a ModelSpec means, in NumPy.
 
-Slow and plain on purpose. It shares no code with the core, so that agreement of the two is evidence.
-The conformance vectors are its results.
+Slow and plain on purpose. It shares no code with the core, so that agreement of the two is
+evidence. The conformance vectors are its results.
 """
 
 from __future__ import annotations
@@ -47,7 +47,9 @@ def design_matrix(spec: Mapping[str, Any], X: Array) -> Array:
         if term["kind"] not in ("constant", "interaction"):
             value = value * _factor(term, spec["features"][term["feature"]], X[:, term["feature"]])
         values.append(value)
-    kept = [value for term, value in zip(spec["terms"], values, strict=True) if "coefficients" in term]
+    kept = [
+        value for term, value in zip(spec["terms"], values, strict=True) if "coefficients" in term
+    ]
     return np.stack(kept, axis=1)
 
 

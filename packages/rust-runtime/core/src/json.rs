@@ -86,7 +86,9 @@ impl<'de> Visitor<'de> for JsonVisitor {
         let mut seen = std::collections::HashSet::new();
         while let Some(key) = map.next_key::<String>()? {
             if !seen.insert(key.clone()) {
-                return Err(de::Error::custom(format_args!("the key {key:?} is given twice")));
+                return Err(de::Error::custom(format_args!(
+                    "the key {key:?} is given twice"
+                )));
             }
             entries.push((key, map.next_value()?));
         }

@@ -28,11 +28,23 @@ pub(crate) struct Node {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Factor {
     One,
-    Linear { feature: usize },
-    Hinge { feature: usize, knot: f64, side: Side },
+    Linear {
+        feature: usize,
+    },
+    Hinge {
+        feature: usize,
+        knot: f64,
+        side: Side,
+    },
     /// `table[code]` is 1 or 0.
-    Categorical { feature: usize, table: Vec<f64> },
-    Missingness { feature: usize, when: When },
+    Categorical {
+        feature: usize,
+        table: Vec<f64>,
+    },
+    Missingness {
+        feature: usize,
+        when: When,
+    },
 }
 
 #[derive(Debug, Clone)]
@@ -55,17 +67,30 @@ impl Plan {
             let factor = match &term.kind {
                 TermKind::Constant | TermKind::Interaction { .. } => Factor::One,
                 TermKind::Linear { feature } => Factor::Linear { feature: *feature },
-                TermKind::Hinge { feature, knot, side } => {
-                    Factor::Hinge { feature: *feature, knot: *knot, side: *side }
-                }
+                TermKind::Hinge {
+                    feature,
+                    knot,
+                    side,
+                } => Factor::Hinge {
+                    feature: *feature,
+                    knot: *knot,
+                    side: *side,
+                },
                 TermKind::Categorical { feature, levels } => {
                     let categories = spec.features[*feature].categories.as_deref().unwrap_or(&[]);
-                    let table = categories.iter().map(|c| f64::from(levels.contains(c))).collect();
-                    Factor::Categorical { feature: *feature, table }
+                    let table = categories
+                        .iter()
+                        .map(|c| f64::from(levels.contains(c)))
+                        .collect();
+                    Factor::Categorical {
+                        feature: *feature,
+                        table,
+                    }
                 }
-                TermKind::Missingness { feature, when } => {
-                    Factor::Missingness { feature: *feature, when: *when }
-                }
+                TermKind::Missingness { feature, when } => Factor::Missingness {
+                    feature: *feature,
+                    when: *when,
+                },
             };
             if let Some(feature) = term.kind.feature() {
                 is_used[feature] = true;
@@ -80,7 +105,9 @@ impl Plan {
                 coefficients.extend_from_slice(values);
             }
         }
-        let used = (0..is_used.len()).filter(|&feature| is_used[feature]).collect();
+        let used = (0..is_used.len())
+            .filter(|&feature| is_used[feature])
+            .collect();
         let inputs = spec
             .features
             .iter()

@@ -32,7 +32,11 @@ impl ModelSpec {
                 document.type_name()
             )]));
         };
-        let mut reader = Reader { lenient: false, problems: Vec::new(), warnings: Vec::new() };
+        let mut reader = Reader {
+            lenient: false,
+            problems: Vec::new(),
+            warnings: Vec::new(),
+        };
         reader.version(&entries)?;
         let spec = reader.model(&entries);
         match (spec, reader.problems.is_empty()) {
@@ -75,7 +79,9 @@ impl Reader {
             )]));
         };
         if major != known_major {
-            return Err(Error::UnsupportedVersion { found: shorten(text) });
+            return Err(Error::UnsupportedVersion {
+                found: shorten(text),
+            });
         }
         if minor > known_minor {
             self.lenient = true;
@@ -87,8 +93,15 @@ impl Reader {
     }
 
     fn model(&mut self, entries: &Entries) -> Option<ModelSpec> {
-        const KEYS: [&str; 7] =
-            ["spec_version", "producer", "allow_missing", "features", "responses", "terms", "fit"];
+        const KEYS: [&str; 7] = [
+            "spec_version",
+            "producer",
+            "allow_missing",
+            "features",
+            "responses",
+            "terms",
+            "fit",
+        ];
         self.unknown_keys("", entries, &KEYS);
         let spec_version = self.text("", entries, "spec_version");
         let producer = find(entries, "producer").map(|value| self.producer(value));
@@ -132,9 +145,14 @@ impl Reader {
         let mut features = Vec::with_capacity(items.len());
         for (i, item) in items.iter().enumerate() {
             let path = format!("features[{i}]");
-            let Some(feature) = self.feature(&path, item) else { continue };
+            let Some(feature) = self.feature(&path, item) else {
+                continue;
+            };
             if !seen.insert(feature.name.clone()) {
-                self.problem(format!("{path}.name: {:?} is given twice", shorten(&feature.name)));
+                self.problem(format!(
+                    "{path}.name: {:?} is given twice",
+                    shorten(&feature.name)
+                ));
             }
             features.push(feature);
         }
@@ -163,7 +181,11 @@ impl Reader {
                 return None;
             }
         }
-        Some(Feature { name: name?, categories, impute })
+        Some(Feature {
+            name: name?,
+            categories,
+            impute,
+        })
     }
 
     fn responses(&mut self, entries: &Entries) -> Option<Vec<String>> {
@@ -253,12 +275,16 @@ impl Reader {
         self.unknown_keys(&prefix, entries, keys);
         let feature = match find(entries, "feature") {
             _ if !keys.contains(&"feature") => 0,
-            Some(value) => self.index(&format!("{path}.feature"), value, features.len(), "feature")?,
+            Some(value) => {
+                self.index(&format!("{path}.feature"), value, features.len(), "feature")?
+            }
             None => return self.expected(&format!("{path}.feature"), "a position", None),
         };
         let categories = features[feature].categories.as_deref();
         if matches!(kind_name.as_str(), "linear" | "hinge") && categories.is_some() {
-            self.problem(format!("{path}.feature: {feature} is categorical, expected a number"));
+            self.problem(format!(
+                "{path}.feature: {feature} is categorical, expected a number"
+            ));
             return None;
         }
         let kind = match kind_name.as_str() {
@@ -333,7 +359,11 @@ impl Reader {
             }
             None => None,
         };
-        Some(Term { kind, parent, coefficients })
+        Some(Term {
+            kind,
+            parent,
+            coefficients,
+        })
     }
 
     /// A parent stands before its child; this alone rules out cycles and self-reference.
@@ -342,7 +372,9 @@ impl Reader {
     }
 
     fn fit(&mut self, entries: &Entries) -> Option<Vec<(String, f64)>> {
-        let Some(value) = find(entries, "fit") else { return Some(Vec::new()) };
+        let Some(value) = find(entries, "fit") else {
+            return Some(Vec::new());
+        };
         let entries = self.object("fit", value)?;
         let mut figures = Vec::with_capacity(entries.len());
         for (key, value) in entries {
@@ -389,9 +421,15 @@ impl Reader {
         match value {
             Some(Json::Array(items)) if (least..=most).contains(&items.len()) => Some(items),
             Some(Json::Array(items)) => {
-                let wanted =
-                    if least == most { format!("{least}") } else { format!("{least} to {most}") };
-                self.problem(format!("{path}: has {} items, expected {wanted}", items.len()));
+                let wanted = if least == most {
+                    format!("{least}")
+                } else {
+                    format!("{least} to {most}")
+                };
+                self.problem(format!(
+                    "{path}: has {} items, expected {wanted}",
+                    items.len()
+                ));
                 None
             }
             other => self.expected(path, "an array", other),
@@ -430,7 +468,9 @@ impl Reader {
                 Some(*number as usize)
             }
             Json::Number(number) => {
-                self.problem(format!("{path}: {number} is not the position of one of {below} {what}s"));
+                self.problem(format!(
+                    "{path}: {number} is not the position of one of {below} {what}s"
+                ));
                 None
             }
             other => self.expected(path, "a position", Some(other)),
@@ -438,7 +478,10 @@ impl Reader {
     }
 
     fn choice<T>(&mut self, path: &str, key: &str, found: &str, wanted: &str) -> Option<T> {
-        self.problem(format!("{path}.{key}: {:?} is unknown; expected {wanted}", shorten(found)));
+        self.problem(format!(
+            "{path}.{key}: {:?} is unknown; expected {wanted}",
+            shorten(found)
+        ));
         None
     }
 
@@ -450,7 +493,10 @@ impl Reader {
 }
 
 fn find<'j>(entries: &'j Entries, key: &str) -> Option<&'j Json> {
-    entries.iter().find(|(name, _)| name == key).map(|(_, value)| value)
+    entries
+        .iter()
+        .find(|(name, _)| name == key)
+        .map(|(_, value)| value)
 }
 
 /// Number of non-constant factors; `known` holds those of earlier terms.

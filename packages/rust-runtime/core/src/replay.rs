@@ -92,15 +92,19 @@ fn replay(
     let work = rows.n_rows().saturating_mul(plan.nodes.len());
     if threads == 1 || work < SERIAL_WORK {
         let mut scratch = Scratch::new(plan, block);
-        return out.chunks_mut(block * width).enumerate().try_for_each(|(b, out)| {
-            run(&mut scratch, b, out)
-        });
+        return out
+            .chunks_mut(block * width)
+            .enumerate()
+            .try_for_each(|(b, out)| run(&mut scratch, b, out));
     }
     // The first failing row is reported, whichever thread met it.
     let outcomes: Vec<Result<(), Error>> = threads::with_pool(threads, || {
         out.par_chunks_mut(block * width)
             .enumerate()
-            .map_init(|| Scratch::new(plan, block), |scratch, (b, out)| run(scratch, b, out))
+            .map_init(
+                || Scratch::new(plan, block),
+                |scratch, (b, out)| run(scratch, b, out),
+            )
             .collect()
     });
     outcomes.into_iter().collect()
@@ -115,7 +119,11 @@ struct Scratch {
 
 impl Scratch {
     fn new(plan: &Plan, block: usize) -> Self {
-        Scratch { block, column: vec![0.0; block], nodes: vec![0.0; block * plan.nodes.len()] }
+        Scratch {
+            block,
+            column: vec![0.0; block],
+            nodes: vec![0.0; block * plan.nodes.len()],
+        }
     }
 
     fn evaluate(&mut self, plan: &Plan, rows: &Rows, from: usize, n: usize) -> Result<(), Error> {
@@ -177,11 +185,16 @@ impl Scratch {
                 }
             }
         }
-        let Some((row, feature)) = first else { return Ok(()) };
+        let Some((row, feature)) = first else {
+            return Ok(());
+        };
         let input = &plan.inputs[feature];
         let value = rows.get(from + row, feature);
         if value.is_nan() {
-            return Err(Error::MissingValue { row: from + row, feature: input.name.clone() });
+            return Err(Error::MissingValue {
+                row: from + row,
+                feature: input.name.clone(),
+            });
         }
         Err(Error::InvalidValue(format!(
             "row {} has {value} for the categorical feature {:?}; expected a position from 0 to {}",
@@ -202,12 +215,20 @@ fn apply(factor: &Factor, x: &[f64], value: &mut [f64]) {
     match factor {
         Factor::One => {}
         Factor::Linear { .. } => multiply(value, x),
-        Factor::Hinge { knot, side: Side::Right, .. } => {
+        Factor::Hinge {
+            knot,
+            side: Side::Right,
+            ..
+        } => {
             for (value, x) in value.iter_mut().zip(x) {
                 *value *= positive(x - knot);
             }
         }
-        Factor::Hinge { knot, side: Side::Left, .. } => {
+        Factor::Hinge {
+            knot,
+            side: Side::Left,
+            ..
+        } => {
             for (value, x) in value.iter_mut().zip(x) {
                 *value *= positive(knot - x);
             }

@@ -41,9 +41,13 @@ impl<'a> Rows<'a> {
                 .and_then(|last| last.checked_add(1))
         };
         match last {
-            Some(needed) if needed <= data.len() => {
-                Ok(Rows { data, n_rows, n_columns, row_stride, column_stride })
-            }
+            Some(needed) if needed <= data.len() => Ok(Rows {
+                data,
+                n_rows,
+                n_columns,
+                row_stride,
+                column_stride,
+            }),
             _ => Err(Error::ShapeMismatch(format!(
                 "{n_rows} x {n_columns} values do not fit into {} values; check shape and strides",
                 data.len()

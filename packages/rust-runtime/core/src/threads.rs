@@ -23,7 +23,9 @@ pub(crate) fn with_pool<T: Send>(threads: usize, work: impl FnOnce() -> T + Send
 
 pub(crate) fn check(threads: usize) -> Result<(), Error> {
     if threads == 0 {
-        return Err(Error::InvalidArgument("threads is 0; ask for 1 or more".to_owned()));
+        return Err(Error::InvalidArgument(
+            "threads is 0; ask for 1 or more".to_owned(),
+        ));
     }
     Ok(())
 }

@@ -25,25 +25,39 @@ pub(super) struct Basis {
 impl Basis {
     pub(super) fn intercept() -> Self {
         Basis {
-            terms: vec![Growing { parent: 0, kind: TermKind::Constant, features: Vec::new() }],
+            terms: vec![Growing {
+                parent: 0,
+                kind: TermKind::Constant,
+                features: Vec::new(),
+            }],
         }
     }
 
     pub(super) fn push(&mut self, parent: usize, variable: &Variable, factor: Factor) {
         let feature = variable.feature;
         let kind = match (&variable.kind, factor) {
-            (Kind::Level(label), _) => {
-                TermKind::Categorical { feature, levels: vec![label.clone()] }
-            }
-            (Kind::Missing(when), _) => TermKind::Missingness { feature, when: *when },
+            (Kind::Level(label), _) => TermKind::Categorical {
+                feature,
+                levels: vec![label.clone()],
+            },
+            (Kind::Missing(when), _) => TermKind::Missingness {
+                feature,
+                when: *when,
+            },
             (Kind::Numeric, Factor::Linear) => TermKind::Linear { feature },
-            (Kind::Numeric, Factor::Hinge { knot, side }) => {
-                TermKind::Hinge { feature, knot, side }
-            }
+            (Kind::Numeric, Factor::Hinge { knot, side }) => TermKind::Hinge {
+                feature,
+                knot,
+                side,
+            },
         };
         let mut features = self.terms[parent].features.clone();
         features.push(feature);
-        self.terms.push(Growing { parent, kind, features });
+        self.terms.push(Growing {
+            parent,
+            kind,
+            features,
+        });
     }
 
     pub(super) fn degree(&self, term: usize) -> usize {

@@ -48,8 +48,10 @@ impl Prepared {
                 rows.len()
             )));
         }
-        let root_weights: Vec<f64> =
-            rows.iter().map(|&i| data.weights.map_or(1.0, |w| w[i]).sqrt()).collect();
+        let root_weights: Vec<f64> = rows
+            .iter()
+            .map(|&i| data.weights.map_or(1.0, |w| w[i]).sqrt())
+            .collect();
         let responses = responses(data, &rows, &root_weights)?;
         let mut features = data.features.to_vec();
         let mut variables = Vec::new();
@@ -57,7 +59,12 @@ impl Prepared {
             let column: Vec<f64> = rows.iter().map(|&i| data.x.get(i, j)).collect();
             add_variables(j, feature, column, &rows, options, &mut variables)?;
         }
-        Ok(Prepared { variables, responses, root_weights, features })
+        Ok(Prepared {
+            variables,
+            responses,
+            root_weights,
+            features,
+        })
     }
 
     /// Rows that count.
@@ -71,8 +78,16 @@ impl Prepared {
         self.responses
             .iter()
             .map(|y| {
-                let mean = y.iter().zip(&self.root_weights).map(|(y, s)| y * s).sum::<f64>() / total;
-                y.iter().zip(&self.root_weights).map(|(y, s)| (y - mean * s).powi(2)).sum::<f64>()
+                let mean = y
+                    .iter()
+                    .zip(&self.root_weights)
+                    .map(|(y, s)| y * s)
+                    .sum::<f64>()
+                    / total;
+                y.iter()
+                    .zip(&self.root_weights)
+                    .map(|(y, s)| (y - mean * s).powi(2))
+                    .sum::<f64>()
             })
             .sum()
     }
@@ -87,10 +102,16 @@ fn check_shapes(data: &Data) -> Result<(), Error> {
         )));
     }
     if n > u32::MAX as usize {
-        return Err(Error::LimitExceeded(format!("X has {n} rows, the limit is {}", u32::MAX)));
+        return Err(Error::LimitExceeded(format!(
+            "X has {n} rows, the limit is {}",
+            u32::MAX
+        )));
     }
     if data.y.n_rows() != n {
-        return shape(format!("X has {n} rows, y has {}; pass one y per row", data.y.n_rows()));
+        return shape(format!(
+            "X has {n} rows, y has {}; pass one y per row",
+            data.y.n_rows()
+        ));
     }
     if data.y.n_columns() == 0 || data.y.n_columns() != data.responses.len() {
         return shape(format!(
@@ -100,12 +121,16 @@ fn check_shapes(data: &Data) -> Result<(), Error> {
         ));
     }
     if data.features.len() != p {
-        return shape(format!("X has {p} columns, {} features are named", data.features.len()));
+        return shape(format!(
+            "X has {p} columns, {} features are named",
+            data.features.len()
+        ));
     }
     match data.weights {
-        Some(w) if w.len() != n => {
-            shape(format!("X has {n} rows, there are {} weights; pass one per row", w.len()))
-        }
+        Some(w) if w.len() != n => shape(format!(
+            "X has {n} rows, there are {} weights; pass one per row",
+            w.len()
+        )),
         _ => Ok(()),
     }
 }
@@ -113,7 +138,9 @@ fn check_shapes(data: &Data) -> Result<(), Error> {
 /// Rows with a positive weight: a row of weight 0 is a row that is not there.
 fn kept_rows(data: &Data) -> Result<Vec<usize>, Error> {
     let n = data.x.n_rows();
-    let Some(weights) = data.weights else { return Ok((0..n).collect()) };
+    let Some(weights) = data.weights else {
+        return Ok((0..n).collect());
+    };
     if let Some(i) = weights.iter().position(|w| !(w.is_finite() && *w >= 0.0)) {
         return Err(Error::InvalidData(format!(
             "row {i} has weight {}; weights are finite and not negative",
@@ -165,8 +192,14 @@ fn add_variables(
     }
     let missing: Vec<f64> = column.iter().map(|v| f64::from(v.is_nan())).collect();
     let n_missing = missing.iter().filter(|&&m| m == 1.0).count();
-    if let Some(i) = column.iter().position(|v| v.is_nan() && !options.allow_missing) {
-        return Err(Error::MissingValue { row: rows[i], feature: feature.name.clone() });
+    if let Some(i) = column
+        .iter()
+        .position(|v| v.is_nan() && !options.allow_missing)
+    {
+        return Err(Error::MissingValue {
+            row: rows[i],
+            feature: feature.name.clone(),
+        });
     }
     if n_missing == column.len() {
         return Err(Error::InvalidData(format!(
@@ -203,7 +236,10 @@ fn add_variables(
             // Two categories need one indicator; more need one each, as either may matter.
             let first = usize::from(categories.len() == 2);
             for (code, label) in categories.iter().enumerate().skip(first) {
-                let flags = column.iter().map(|v| f64::from(*v == code as f64)).collect();
+                let flags = column
+                    .iter()
+                    .map(|v| f64::from(*v == code as f64))
+                    .collect();
                 variables.push(Variable::flag(j, Kind::Level(label.clone()), flags));
             }
         }
@@ -219,14 +255,28 @@ impl Variable {
         let centre = mean(&values);
         let mut order: Vec<u32> = (0..values.len() as u32).collect();
         order.sort_unstable_by(|&a, &b| {
-            values[b as usize].total_cmp(&values[a as usize]).then(a.cmp(&b))
+            values[b as usize]
+                .total_cmp(&values[a as usize])
+                .then(a.cmp(&b))
         });
-        Variable { feature, kind: Kind::Numeric, values, centre, order }
+        Variable {
+            feature,
+            kind: Kind::Numeric,
+            values,
+            centre,
+            order,
+        }
     }
 
     fn flag(feature: usize, kind: Kind, values: Vec<f64>) -> Self {
         let centre = mean(&values);
-        Variable { feature, kind, values, centre, order: Vec::new() }
+        Variable {
+            feature,
+            kind,
+            values,
+            centre,
+            order: Vec::new(),
+        }
     }
 }
 

@@ -34,7 +34,9 @@ pub(super) fn grow(
         if slots + 2 > most {
             break Stop::MaxTerms;
         }
-        let Some(added) = pass.add_best(slots) else { break Stop::NoCandidate };
+        let Some(added) = pass.add_best(slots) else {
+            break Stop::NoCandidate;
+        };
         let gain = added.rss_before - pass.frame.rss();
         if gain < options.thresh.max(ROUNDING) * tss {
             pass.undo(added);
@@ -53,7 +55,12 @@ pub(super) fn grow(
             break Stop::PerfectFit;
         }
     };
-    Ok(Grown { basis: pass.basis, frame: pass.frame, steps, stop })
+    Ok(Grown {
+        basis: pass.basis,
+        frame: pass.frame,
+        steps,
+        stop,
+    })
 }
 
 struct Pass<'a> {
@@ -153,7 +160,10 @@ impl<'a> Pass<'a> {
 
     fn add(&mut self, b: usize, addition: Addition) -> bool {
         let block = &self.blocks[b];
-        let hinge = |s: usize, side| Factor::Hinge { knot: block.knot(s), side };
+        let hinge = |s: usize, side| Factor::Hinge {
+            knot: block.knot(s),
+            side,
+        };
         let factors = match addition {
             Addition::Linear => vec![Factor::Linear],
             Addition::Right(s) => vec![hinge(s, Side::Right)],
@@ -167,12 +177,20 @@ impl<'a> Pass<'a> {
                 .iter()
                 .zip(&variable.values)
                 .map(|(&p, &x)| match (&variable.kind, &factor) {
-                    (Kind::Numeric, Factor::Hinge { knot, side: Side::Right }) => {
-                        p * (x - knot).max(0.0)
-                    }
-                    (Kind::Numeric, Factor::Hinge { knot, side: Side::Left }) => {
-                        p * (knot - x).max(0.0)
-                    }
+                    (
+                        Kind::Numeric,
+                        Factor::Hinge {
+                            knot,
+                            side: Side::Right,
+                        },
+                    ) => p * (x - knot).max(0.0),
+                    (
+                        Kind::Numeric,
+                        Factor::Hinge {
+                            knot,
+                            side: Side::Left,
+                        },
+                    ) => p * (knot - x).max(0.0),
                     _ => p * x,
                 })
                 .collect();

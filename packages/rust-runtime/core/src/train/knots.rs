@@ -33,7 +33,11 @@ impl Spans {
         let end = endspan.unwrap_or_else(automatic_end);
         Spans {
             minspan: minspan.unwrap_or_else(automatic_min),
-            endspan: if parent_is_intercept { end } else { end.saturating_mul(INTERACTION_ENDSPAN) },
+            endspan: if parent_is_intercept {
+                end
+            } else {
+                end.saturating_mul(INTERACTION_ENDSPAN)
+            },
         }
     }
 }
@@ -73,7 +77,9 @@ pub(super) fn grid(variable: &Variable, on: &[bool], spans: Spans) -> Grid {
             continue;
         }
         next += step;
-        let Some(&below) = variable.order.get(position + 1) else { break };
+        let Some(&below) = variable.order.get(position + 1) else {
+            break;
+        };
         let knot = variable.values[below as usize];
         // Equal values give one knot, but the count to the next one runs on.
         if knots.last() != Some(&knot) {

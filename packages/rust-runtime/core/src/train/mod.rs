@@ -146,7 +146,9 @@ pub fn fit(
 ) -> Result<Fit, Error> {
     check_options(options)?;
     let prepared = Prepared::new(data, options)?;
-    let most = options.max_terms.unwrap_or_else(|| default_max_terms(prepared.variables.len()));
+    let most = options
+        .max_terms
+        .unwrap_or_else(|| default_max_terms(prepared.variables.len()));
     let grown = forward::grow(&prepared, options, most, progress)?;
     let pruned = pruning::prune(&grown.frame, prepared.n(), options.penalty);
     let terms = grown.basis.to_terms(&pruned.kept, &pruned.coefficients);
@@ -162,7 +164,12 @@ pub fn fit(
         terms,
         fit: figures(&prepared, options, most, &pruned),
     };
-    Ok(Fit { spec, forward: grown.steps, pruning: pruned.steps, stop: grown.stop })
+    Ok(Fit {
+        spec,
+        forward: grown.steps,
+        pruning: pruned.steps,
+        stop: grown.stop,
+    })
 }
 
 /// Generalised cross-validation: (RSS / n) / (1 - C / n)^2 with C = M + penalty (M - 1) / 2
@@ -184,22 +191,30 @@ fn default_max_terms(p: usize) -> usize {
 fn check_options(options: &Options) -> Result<(), Error> {
     let wrong = |what: String| Err(Error::InvalidArgument(what));
     match options {
-        Options { max_terms: Some(0), .. } => wrong("max_terms is 0; ask for 1 or more".to_owned()),
-        Options { max_terms: Some(most), .. } if *most > MOST_TERMS => {
-            wrong(format!("max_terms is {most}; a forward pass makes at most {MOST_TERMS}"))
+        Options {
+            max_terms: Some(0), ..
+        } => wrong("max_terms is 0; ask for 1 or more".to_owned()),
+        Options {
+            max_terms: Some(most),
+            ..
+        } if *most > MOST_TERMS => wrong(format!(
+            "max_terms is {most}; a forward pass makes at most {MOST_TERMS}"
+        )),
+        Options { max_degree, .. } if !(1..=crate::MAX_DEGREE).contains(max_degree) => {
+            wrong(format!(
+                "max_degree is {max_degree}; expected 1 to {}",
+                crate::MAX_DEGREE
+            ))
         }
-        Options { max_degree, .. } if !(1..=crate::MAX_DEGREE).contains(max_degree) => wrong(
-            format!("max_degree is {max_degree}; expected 1 to {}", crate::MAX_DEGREE),
-        ),
-        Options { penalty, .. } if !(penalty.is_finite() && *penalty >= 0.0) => {
-            wrong(format!("penalty is {penalty}; expected a number of 0 or more"))
-        }
-        Options { thresh, .. } if !(0.0..1.0).contains(thresh) => {
-            wrong(format!("thresh is {thresh}; expected 0 or more and less than 1"))
-        }
-        Options { minspan: Some(0), .. } => {
-            wrong("minspan is 0; expected 1 or more, or None to choose it".to_owned())
-        }
+        Options { penalty, .. } if !(penalty.is_finite() && *penalty >= 0.0) => wrong(format!(
+            "penalty is {penalty}; expected a number of 0 or more"
+        )),
+        Options { thresh, .. } if !(0.0..1.0).contains(thresh) => wrong(format!(
+            "thresh is {thresh}; expected 0 or more and less than 1"
+        )),
+        Options {
+            minspan: Some(0), ..
+        } => wrong("minspan is 0; expected 1 or more, or None to choose it".to_owned()),
         _ => Ok(()),
     }
 }

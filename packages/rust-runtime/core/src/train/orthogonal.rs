@@ -39,7 +39,10 @@ impl Frame {
     }
 
     pub(super) fn mark(&self) -> Mark {
-        Mark { columns: self.q.len(), residual: self.residual.clone() }
+        Mark {
+            columns: self.q.len(),
+            residual: self.residual.clone(),
+        }
     }
 
     pub(super) fn undo(&mut self, mark: Mark) {
@@ -91,7 +94,12 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
     // Eight sums that do not wait for each other; their order is fixed.
     let mut sums = [0.0; 8];
     let (a_blocks, b_blocks) = (a.chunks_exact(8), b.chunks_exact(8));
-    let tail: f64 = a_blocks.remainder().iter().zip(b_blocks.remainder()).map(|(a, b)| a * b).sum();
+    let tail: f64 = a_blocks
+        .remainder()
+        .iter()
+        .zip(b_blocks.remainder())
+        .map(|(a, b)| a * b)
+        .sum();
     for (a, b) in a_blocks.zip(b_blocks) {
         for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
             *sum += a * b;

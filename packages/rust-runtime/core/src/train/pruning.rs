@@ -23,7 +23,11 @@ pub(super) fn prune(frame: &Frame, n: usize, penalty: f64) -> Pruned {
     loop {
         let size = triangle.kept.len();
         let score = gcv(triangle.rss, n, size, penalty);
-        steps.push(PruningStep { n_terms: size, rss: triangle.rss, gcv: score });
+        steps.push(PruningStep {
+            n_terms: size,
+            rss: triangle.rss,
+            gcv: score,
+        });
         let inverse = triangle.inverse();
         let coefficients = triangle.coefficients(&inverse);
         // Sizes fall, so "not worse" gives ties to the smaller model.
@@ -36,7 +40,9 @@ pub(super) fn prune(frame: &Frame, n: usize, penalty: f64) -> Pruned {
                 steps: Vec::new(),
             });
         }
-        let Some(cheapest) = cheapest(&inverse, &coefficients) else { break };
+        let Some(cheapest) = cheapest(&inverse, &coefficients) else {
+            break;
+        };
         triangle.drop(cheapest);
     }
     let mut best = best.expect("the loop visits at least the intercept");
@@ -47,10 +53,16 @@ pub(super) fn prune(frame: &Frame, n: usize, penalty: f64) -> Pruned {
 /// Position of the term whose removal raises the RSS least, never the intercept.
 fn cheapest(inverse: &[Vec<f64>], coefficients: &[Vec<f64>]) -> Option<usize> {
     let cost = |k: usize| {
-        let row: f64 = inverse[k..].iter().map(|column| column[k] * column[k]).sum();
+        let row: f64 = inverse[k..]
+            .iter()
+            .map(|column| column[k] * column[k])
+            .sum();
         coefficients[k].iter().map(|b| b * b).sum::<f64>() / row
     };
-    (1..coefficients.len()).map(|k| (k, cost(k))).min_by(|a, b| a.1.total_cmp(&b.1)).map(|(k, _)| k)
+    (1..coefficients.len())
+        .map(|k| (k, cost(k)))
+        .min_by(|a, b| a.1.total_cmp(&b.1))
+        .map(|(k, _)| k)
 }
 
 struct Triangle {
@@ -97,7 +109,9 @@ impl Triangle {
         (0..self.columns.len())
             .map(|k| {
                 let row = |z: &[f64]| {
-                    (k..self.columns.len()).map(|j| inverse[j][k] * z[j]).sum::<f64>()
+                    (k..self.columns.len())
+                        .map(|j| inverse[j][k] * z[j])
+                        .sum::<f64>()
                 };
                 self.z.iter().map(|z| row(z)).collect()
             })

@@ -74,7 +74,10 @@ impl Block {
             let on: Vec<bool> = weighted.iter().map(|&p| p != 0.0).collect();
             grid(column, &on, spans)
         } else {
-            Grid { knots: Vec::new(), segment: vec![0; weighted.len()] }
+            Grid {
+                knots: Vec::new(),
+                segment: vec![0; weighted.len()],
+            }
         };
         let mut block = Block {
             parent,
@@ -133,11 +136,18 @@ impl Block {
         } else {
             0.0
         };
-        let tolerance =
-            if slots < EARLY_SLOTS { EARLY_HINGE_TOLERANCE } else { HINGE_TOLERANCE };
+        let tolerance = if slots < EARLY_SLOTS {
+            EARLY_HINGE_TOLERANCE
+        } else {
+            HINGE_TOLERANCE
+        };
         let mut best: Option<Candidate> = None;
         for s in 0..self.grid.knots.len() {
-            let share = if partner_is_free { self.cross[s] / self.linear_norm } else { 0.0 };
+            let share = if partner_is_free {
+                self.cross[s] / self.linear_norm
+            } else {
+                0.0
+            };
             let norm = self.norm[s] - share * self.cross[s];
             if norm <= tolerance * self.scale[s] || norm.is_nan() {
                 continue;
@@ -150,13 +160,19 @@ impl Block {
                 .sum();
             let gain = partner_gain + beyond / norm;
             if best.is_none_or(|best| gain > best.gain) {
-                let addition =
-                    if partner_is_free { Addition::Pair(s) } else { Addition::Right(s) };
+                let addition = if partner_is_free {
+                    Addition::Pair(s)
+                } else {
+                    Addition::Right(s)
+                };
                 best = Some(Candidate { gain, addition });
             }
         }
         if best.is_none() && partner_is_free {
-            best = Some(Candidate { gain: partner_gain, addition: Addition::Linear });
+            best = Some(Candidate {
+                gain: partner_gain,
+                addition: Addition::Linear,
+            });
         }
         best
     }
@@ -203,7 +219,8 @@ impl Block {
             h1 += own[1];
             h2 += own[2];
             self.norm.push(h2);
-            self.cross.push(h2 + (self.grid.knots[s] - column.centre) * h1);
+            self.cross
+                .push(h2 + (self.grid.knots[s] - column.centre) * h1);
         }
     }
 
@@ -211,7 +228,11 @@ impl Block {
     fn project(&self, weighted: &[f64], column: &Variable, v: &[f64]) -> (f64, Vec<f64>) {
         let n_knots = self.grid.knots.len();
         let mut sums = vec![[0.0; 2]; n_knots + 1];
-        let rows = weighted.iter().zip(v).zip(&column.values).zip(&self.grid.segment);
+        let rows = weighted
+            .iter()
+            .zip(v)
+            .zip(&column.values)
+            .zip(&self.grid.segment);
         for (((&p, &v), &x), &s) in rows {
             let product = p * v;
             let sums = &mut sums[s as usize];

@@ -1,0 +1,180 @@
+# Language policy: EXEMPT from the Rust-path rule. Parses arguments and calls the library.
+"""The command line: fit, predict, inspect, validate, doctor."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pymars._core import SPEC_VERSION, __version__, available_threads
+from pymars.errors import EarthError
+
+__all__ = ["main"]
+
+_EXAMPLES = """
+\b
+Examples:
+  mars-earth fit train.csv --target y --output model.json --max-degree 2
+  mars-earth predict model.json new.csv --output predictions.csv
+  mars-earth inspect model.json
+  mars-earth validate model.json
+
+\b
+Completion, for bash:
+  eval "$(_MARS_EARTH_COMPLETE=bash_source mars-earth)"
+"""
+
+
+class _Group(click.Group):
+    """Turn the library's errors into one line and exit status 2."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except EarthError as error:
+            click.echo(f"mars-earth: {error}", err=True)
+            ctx.exit(2)
+
+
+@click.group(cls=_Group, epilog=_EXAMPLES)
+@click.version_option(__version__, prog_name="mars-earth")
+def main() -> None:
+    """Fit MARS models and replay them."""
+
+
+@main.command()
+@click.argument("data", type=click.Path(path_type=Path))
+@click.option("--target", "-t", required=True, multiple=True, help="Response column; repeatable.")
+@click.option("--output", "-o", required=True, type=click.Path(path_type=Path), help="Model file.")
+@click.option("--weights", help="Column of row weights.")
+@click.option("--categorical", "-c", multiple=True, help="Column of labels; repeatable.")
+@click.option("--ignore", multiple=True, help="Column to leave out; repeatable.")
+@click.option("--max-degree", default=1, show_default=True, help="Most factors of a term.")
+@click.option("--max-terms", type=int, help="Most terms grown.  [default: from the columns]")
+@click.option("--penalty", default=3.0, show_default=True, help="Price of a knot in the GCV.")
+@click.option("--thresh", default=0.001, show_default=True, help="Least gain of a step.")
+@click.option("--minspan", type=int, help="Rows between knots.  [default: from the data]")
+@click.option("--endspan", type=int, help="Rows without a knot at each end.")
+@click.option("--allow-missing", is_flag=True, help="Impute empty cells instead of refusing them.")
+@click.option("--quiet", "-q", is_flag=True, help="No progress bar, no summary.")
+def fit(
+    data: Path,
+    target: tuple[str, ...],
+    output: Path,
+    weights: str | None,
+    categorical: tuple[str, ...],
+    ignore: tuple[str, ...],
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Fit a model to a CSV or Parquet file and save it as JSON."""
+    from pymars.earth import Earth
+    from pymars.files import read_columns, take
+    from pymars.runtime import save_model
+
+    columns = read_columns(data, categorical)
+    responses = {name: take(columns, name, data) for name in dict.fromkeys(target)}
+    sample_weight = take(columns, weights, data) if weights is not None else None
+    for name in dict.fromkeys(ignore):
+        take(columns, name, data)
+    shown = not quiet and sys.stderr.isatty()
+    model = Earth(**options, verbose=shown).fit(columns, responses, sample_weight)
+    save_model(model, output)
+    if not quiet:
+        click.echo(model.summary())
+        click.echo(f"saved {output}")
+
+
+@main.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("data", type=click.Path(path_type=Path))
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path),
+    help="CSV or Parquet file.  [default: screen]",
+)
+@click.option("--threads", type=int, help="Most threads; the result is the same.  [default: 1]")
+def predict(model: Path, data: Path, output: Path | None, threads: int | None) -> None:
+    """Replay a model on the rows of a CSV or Parquet file."""
+    from pymars.files import read_columns, write_columns
+    from pymars.runtime import load_model
+    from pymars.runtime import predict as replay
+
+    loaded = load_model(model)
+    labelled = [f["name"] for f in loaded.spec["features"] if "categories" in f]
+    columns = read_columns(data, labelled, only=loaded.feature_names)
+    found = replay(loaded, columns, threads)
+    found = found.reshape(len(found), -1)
+    write_columns({n: found[:, k] for k, n in enumerate(loaded.response_names)}, output)
+
+
+@main.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def inspect(model: Path, as_json: bool) -> None:
+    """Describe a model: features, terms, figures of the fit."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from pymars.runtime import inspect as describe
+
+    found = describe(model)
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return
+    table = Table("term", *found["responses"])
+    for term in found["terms"]:
+        table.add_row(term["label"], *(f"{value:.7g}" for value in term["coefficients"]))
+    console = Console()
+    console.print(table)
+    producer = found["producer"] or {"name": "unknown", "version": "unknown"}
+    console.print(
+        f"ModelSpec {found['spec_version']} by {producer['name']} {producer['version']}, "
+        f"{len(found['features'])} features, {found['n_terms']} terms, "
+        f"degree {found['max_degree']}",
+        highlight=False,
+    )
+    for name, value in found["fit"].items():
+        console.print(f"{name} {value:.7g}", highlight=False)
+
+
+@main.command()
+@click.argument("model", type=click.Path(path_type=Path))
+def validate(model: Path) -> None:
+    """Check a model against the ModelSpec contract; exit 2 when it breaks it."""
+    from pymars.runtime import validate as check
+
+    for warning in check(model):
+        click.echo(f"warning: {warning}", err=True)
+    click.echo(f"{model}: valid ModelSpec")
+
+
+@main.command()
+def doctor() -> None:
+    """Say what is installed and what the process may use."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    from pymars.runtime import runtime_threads
+
+    click.echo(f"mars-earth {__version__}, ModelSpec {SPEC_VERSION}")
+    click.echo(f"python {platform.python_version()} on {platform.system()} {platform.machine()}")
+    for name, use in [
+        ("numpy", "arrays"),
+        ("scikit-learn", "estimators"),
+        ("pyarrow", "Parquet files; install with: python3 -m pip install 'mars-earth[arrow]'"),
+    ]:
+        try:
+            click.echo(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            click.echo(f"{name} not installed ({use})")
+    click.echo(f"threads: {runtime_threads()} used by default, {available_threads()} available")
+
+
+if __name__ == "__main__":
+    main()
