@@ -22,6 +22,7 @@ class Tree:
         self.root = root.resolve()
         self._files: list[str] | None = None
         self._digests: dict[str, str] = {}
+        self._selected: dict[tuple[str, ...], dict[str, str]] = {}
 
     @property
     def files(self) -> list[str]:
@@ -35,14 +36,17 @@ class Tree:
 
         A glob with a leading `!` takes files away again.
         """
-        wanted = [glob for glob in globs if not glob.startswith("!")]
-        unwanted = [glob[1:] for glob in globs if glob.startswith("!")]
-        return {
-            path: self.digest(path)
-            for path in self.files
-            if any(matches(glob, path) for glob in wanted)
-            and not any(matches(glob, path) for glob in unwanted)
-        }
+        key = tuple(globs)
+        if key not in self._selected:
+            wanted = [glob for glob in key if not glob.startswith("!")]
+            unwanted = [glob[1:] for glob in key if glob.startswith("!")]
+            self._selected[key] = {
+                path: self.digest(path)
+                for path in self.files
+                if any(matches(glob, path) for glob in wanted)
+                and not any(matches(glob, path) for glob in unwanted)
+            }
+        return self._selected[key]
 
     def digest(self, path: str) -> str:
         """Return the digest of one file; of a symbolic link, the digest of where it points."""

@@ -178,10 +178,13 @@ def record(
         raise GateError(f"check {check}: no record: {'; '.join(reasons)}") from None
     if run.finished_on > datetime.now(timezone.utc) + CLOCK_TOLERANCE:
         raise GateError(f"check {check}: it ends in the future", hint="set the clock")
-    earlier = [known for known in load(root) if known.check == check and known.state != "tampered"]
+    ledger = scan(root)
+    sound = (known for known in ledger.records if known.state != "tampered")
+    earlier = [known for known in sound if known.check == check]
     if earlier:
         latest = earlier[-1]
-        if latest.state == "current" and _says(latest.run) == _says(run):
+        damaged = any(f.check == check and f.stamp > latest.stamp for f in ledger.findings)
+        if latest.state == "current" and _says(latest.run) == _says(run) and not damaged:
             return latest
         if run.finished_on <= latest.finished:
             raise GateError(
