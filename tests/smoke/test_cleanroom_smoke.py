@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from hpcgate.cleanroom import EngineName, Room, open_room
 from hpcgate.errors import GateError
 from hpcgate.repo import find_root

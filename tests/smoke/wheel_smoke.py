@@ -23,7 +23,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-# Single-split quality on these data varies; a fit that is broken stays far below this.
+# R's earth 5.3.2 reaches 0.43 on this split at these settings; the mean alone reaches 0.
 LEAST_R2 = 0.35
 AGREEMENT = 1e-10
 
@@ -58,12 +58,13 @@ def fitted() -> Any:
 
 @functools.cache
 def split() -> tuple[Any, Any, Any, Any]:
-    """Return train and held-out rows, train and held-out targets, always the same."""
+    """Return train and held-out rows, train and held-out targets: every fourth row is held out."""
+    import numpy as np
     from sklearn.datasets import load_diabetes
-    from sklearn.model_selection import train_test_split
 
     rows, target = load_diabetes(return_X_y=True)
-    return tuple(train_test_split(rows, target, test_size=0.25, random_state=1))
+    held_out = np.arange(len(rows)) % 4 == 0
+    return rows[~held_out], rows[held_out], target[~held_out], target[held_out]
 
 
 def stored(folder: Path) -> Path:
@@ -110,6 +111,7 @@ def saves_and_loads(folder: Path) -> str:
 @smoke
 def replays_the_same_on_two_threads(folder: Path) -> str:
     import numpy as np
+
     import pymars as earth
 
     _, rows, _, _ = split()
@@ -126,6 +128,7 @@ def replays_the_same_on_two_threads(folder: Path) -> str:
 @smoke
 def design_matrix_explains_the_prediction(folder: Path) -> str:
     import numpy as np
+
     import pymars as earth
 
     _, rows, _, _ = split()
@@ -171,6 +174,7 @@ def refuses_damaged_models(folder: Path) -> str:
 @smoke
 def command_line_fits_and_predicts(folder: Path) -> str:
     import numpy as np
+
     import pymars as earth
 
     expect(command("--version").stdout.strip().endswith(metadata.version("mars-earth")), "version")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from hpcgate import cleanroom, smoke_wheel
 from hpcgate.cleanroom import Result, load_image, open_room
 from hpcgate.cleanroom.engines import View, choose, installed

@@ -122,7 +122,7 @@ def run(root: Path, wheel: Path, engine: EngineName = "auto") -> Outcome:
     'pass'
     """
     if wheel.suffix != ".whl" or not wheel.is_file():
-        raise GateError(f"{wheel}: no such wheel", hint="run: nox -s wheel")
+        raise GateError(f"{wheel}: no such wheel", hint="build one with nox")
     console = Console(stderr=True)
     started = datetime.now(timezone.utc)
     smoke = Smoke()
@@ -231,7 +231,7 @@ def _only_wheel(root: Path) -> Path:
     wheels = sorted((root / "dist").glob("*.whl"))
     if len(wheels) != 1:
         found = ", ".join(path.name for path in wheels) or "none"
-        raise GateError(f"dist/ should hold one wheel; found: {found}", hint="give --wheel")
+        raise GateError(f"dist/ should hold one wheel; found: {found}", hint="build one with nox, or give --wheel")
     return wheels[0]
 
 
