@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from hpcgate import evidence
 from hpcgate.evidence import Record
 from hpcgate.repo import find_root

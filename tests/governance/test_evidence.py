@@ -13,13 +13,14 @@ from typing import Any
 
 import pytest
 from google.protobuf import json_format
+from in_toto_attestation.v1 import statement_pb2
+from in_toto_attestation.v1.statement import Statement
+
 from hpcgate import evidence
 from hpcgate.errors import GateError
 from hpcgate.evidence import LEDGER, Record, junit, statement
 from hpcgate.evidence.inputs import matches
 from hpcgate.repo import find_root
-from in_toto_attestation.v1 import statement_pb2
-from in_toto_attestation.v1.statement import Statement
 
 ROOT = find_root(Path(__file__).parent)
 CHECK = "smoke-wheel"
