@@ -8,8 +8,9 @@ from pathlib import Path
 
 import jsonschema
 import numpy as np
-import pymars
 import pytest
+
+import pymars
 from pymars.accel import floor
 
 HERE = Path(__file__).parent
