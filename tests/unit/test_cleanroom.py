@@ -10,6 +10,8 @@ import json
 import os
 import signal
 import subprocess
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -84,12 +86,20 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, 
     return write
 
 
-def alive(pid: int) -> bool:
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait for what another process does; a busy machine may need a while."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def gone(pid: int) -> bool:
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
-        return False
-    return state != "Z"
+        return True
+    return state == "Z"
 
 
 # Definitions
@@ -216,12 +226,12 @@ def test_a_timeout_kills_the_whole_group() -> None:
     done = run_group(
         ["/bin/sh", "-c", "sleep 300 & echo $!; wait"],
         environment=os.environ,
-        timeout=0.5,
+        timeout=1.5,
         stop=lambda: stopped.append(1),
     )
     assert done.returncode == 124
     assert "ran out of time" in done.why
-    assert not alive(int(done.stdout))
+    wait_until(lambda: gone(int(done.stdout)))
     assert stopped == [1]
 
 
@@ -229,20 +239,25 @@ def test_an_interrupt_kills_the_whole_group(tmp_path: Path) -> None:
     def interrupt(number: int, frame: object) -> None:
         raise KeyboardInterrupt
 
+    def press() -> None:
+        wait_until(lambda: pid.exists() and pid.read_text().endswith("\n"))
+        os.kill(os.getpid(), signal.SIGALRM)
+
     pid = tmp_path / "pid"
     before = signal.signal(signal.SIGALRM, interrupt)
-    signal.setitimer(signal.ITIMER_REAL, 0.5)
+    finger = threading.Thread(target=press)
+    finger.start()
     try:
         with pytest.raises(KeyboardInterrupt):
             run_group(
                 ["/bin/sh", "-c", f"sleep 300 & echo $! > {pid}; wait"],
                 environment=os.environ,
-                timeout=60,
+                timeout=120,
             )
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        finger.join()
         signal.signal(signal.SIGALRM, before)
-    assert not alive(int(pid.read_text()))
+    wait_until(lambda: gone(int(pid.read_text())))
 
 
 def test_a_program_that_is_missing_is_one_clear_error() -> None:
@@ -269,11 +284,13 @@ def test_the_environment_is_the_rooms_own(
 
 
 def test_memory_and_time_are_bounded(checkout: Path, plain: Plain) -> None:
-    with open_room("test", checkout, memory=1 << 30, timeout=0.5) as room:
+    with open_room("test", checkout, memory=1 << 30, timeout=60) as room:
         assert room.run("ulimit -v").stdout.strip() == str(1 << 20)
-        assert room.run("sleep 300").returncode == 124
+        assert plain.stopped == []
+        assert room.run("sleep 300", timeout=0.1).returncode == 124
         assert plain.stopped == [room.work.parent.name]
-        assert room.run("sleep 1; exit 3", timeout=60).returncode == 3
+    with open_room("test", checkout, timeout=2) as room:
+        assert room.run("sleep 300").returncode == 124
 
 
 def test_a_script_stops_at_its_first_error(checkout: Path, plain: Plain) -> None:

@@ -231,7 +231,10 @@ def _only_wheel(root: Path) -> Path:
     wheels = sorted((root / "dist").glob("*.whl"))
     if len(wheels) != 1:
         found = ", ".join(path.name for path in wheels) or "none"
-        raise GateError(f"dist/ should hold one wheel; found: {found}", hint="build one with nox, or give --wheel")
+        raise GateError(
+            f"dist/ should hold one wheel; found: {found}",
+            hint="build one with nox, or give --wheel",
+        )
     return wheels[0]
 
 
