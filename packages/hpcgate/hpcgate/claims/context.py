@@ -1,0 +1,431 @@
+# Language policy: EXEMPT from the Rust-path rule. Reads what stands beside a word; no numeric work.
+"""What a clause is about: whose capability, an answer, a lead-in, a mention.
+
+Each function looks at one kind of context and says in one word what it does to a capability that
+is named beside it: `deny`, `plan`, `other` (another project), `mention`, or nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from hpcgate.claims.lexicon import Lexicon
+from hpcgate.claims.scope import Clause, Reading, denied_spans
+from hpcgate.claims.words import Match, Word, sentences, split_words
+
+__all__ = [
+    "Status",
+    "answer",
+    "definition",
+    "ellipsis",
+    "heading_status",
+    "is_quoted",
+    "lead_status",
+    "owner",
+]
+
+Status = Literal["", "deny", "plan", "other", "mention", "affirm"]
+Owner = Literal["", "ours", "other"]
+
+_NO = frozenset("✗✘❌✕❎—–×")
+_YES = frozenset("✓✔✅☑●")
+_SKIP = frozenset(
+    {
+        "currently",
+        "sorry",
+        "simply",
+        "and",
+        "but",
+        "still",
+        "so",
+        "well",
+        "at",
+        "present",
+        "alas",
+        "(",
+        '"',
+        ",",
+        "*",
+        "“",
+        "even",
+        ":",
+        "today",
+        "here",
+    }
+)
+_PRONOUNS = frozenset(
+    {"it", "they", "its", "their", "which", "that", "who", "whose", "this", "these", "both"}
+)
+_AGAINST = frozenset(
+    {
+        "than",
+        "unlike",
+        "not",
+        "without",
+        "over",
+        "versus",
+        "vs",
+        "against",
+        "from",
+        "before",
+        "to",
+        "with",
+        "outside",
+        "nor",
+    }
+)
+_AUXILIARY = frozenset({"does", "do", "can", "is", "are", "has", "have", "will", "did"})
+_TAIL = frozenset(
+    {
+        "too",
+        "also",
+        "now",
+        "so",
+        "it",
+        "both",
+        "already",
+        "that",
+        ".",
+        "!",
+        ",",
+        "as",
+        "well",
+        "likewise",
+        ")",
+        ";",
+        "them",
+        "this",
+        "—",
+        "and",
+    }
+)
+_SMALL = _TAIL | frozenset(
+    {
+        "the",
+        "a",
+        "an",
+        "any",
+        "of",
+        "for",
+        "on",
+        "in",
+        "here",
+        "yet",
+        "this",
+        "these",
+        "those",
+        "such",
+        "following",
+        "at",
+        "all",
+        "today",
+        "code",
+        "support",
+        "plans",
+        "mode",
+        "kind",
+        "features",
+        "be",
+        "been",
+        "by",
+        "us",
+        "we",
+        "you",
+        "release",
+        "version",
+        "to",
+        "purpose",
+        "dependency",
+        "dependencies",
+        "claims",
+        "design",
+        "either",
+        "anything",
+        "things",
+        "there",
+        "or",
+        ":",
+        "anymore",
+        "project",
+        "will",
+        "find",
+    }
+)
+_EXTEND = frozenset({"too", "likewise", "same", "also", "follows", "follow", "joins", "matches"})
+
+
+def answer(lexicon: Lexicon, text: str) -> Status:
+    """Say what a cell, a flag or the start of an answer says: yes, no, later, or nothing."""
+    stripped = text.strip(" \t*_`|.")
+    if not stripped or stripped[0] in _NO or stripped in ("-", "--", "~", "x", "X", "❌️"):
+        return "deny" if stripped not in ("x", "X") else "affirm"
+    if stripped[0] in _YES:
+        return "affirm"
+    first = sentences(stripped)[0].words
+    while first and first[0].low in _SKIP:
+        first = first[1:]
+    if not first:
+        return ""
+    reading = Reading(lexicon, first, [])
+    if _starts(reading, "deny"):
+        return "deny"
+    if reading.group("planned") and not reading.group("now"):
+        return "plan"
+    if _starts(reading, "plan"):
+        return "plan"
+    if _starts(reading, "affirm"):
+        return "affirm"
+    return "deny" if _short_denial(reading) else ""
+
+
+def _starts(reading: Reading, name: str) -> bool:
+    """Whether an answer phrase opens the text, and is not the start of a harmless one."""
+    if any(m.start == 0 for m in reading.group("harmless")):
+        return False
+    for match in reading.lexicon.groups[name].find(reading.words):
+        if match.start == 0:
+            after = reading.low(match.end)
+            single = match.end == 1 and reading.low(0) in (
+                "no",
+                "on",
+                "off",
+                "sure",
+                "never",
+                "neither",
+                "nothing",
+                "future",
+            )
+            if not single or not after[:1].isalpha() or reading.low(0) == "never":
+                return True
+    return False
+
+
+def _short_denial(reading: Reading) -> bool:
+    """Whether the first clause is a denial of what was named before: `this is not supported`."""
+    clause = reading.clauses[0]
+    if clause.end - clause.start > 10:
+        return False
+    support = {i for m in reading.group("support") for i in range(m.start, m.end)}
+    harmless = {i for m in reading.group("harmless") for i in range(m.start, m.end)}
+    for name in ("verbal", "determiner", "predicate", "transitive"):
+        for match in reading.within(name, clause):
+            if match.start in harmless:
+                continue
+            rest = range(match.end, clause.end)
+            if all(i in support or reading.low(i) in _SMALL for i in rest):
+                return True
+    return False
+
+
+def lead_status(lexicon: Lexicon, text: str) -> Status:
+    """Say what a lead-in, a key or a parent item makes of the items below it."""
+    last = sentences(text)[-1:]
+    if not last:
+        return ""
+    reading = Reading(lexicon, last[0].words, lexicon.terms_in(last[0].words))
+    if not reading.clauses:
+        return ""
+    clause = reading.clauses[-1]
+    if reading.group("policy") or (reading.group("quoting") and _names_wording(reading)):
+        return "mention"
+    if owner(reading, clause, "") == "other":
+        return "other"
+    end = clause.end
+    while end > clause.start and not reading.low(end - 1)[:1].isalnum():
+        end -= 1
+    if any(
+        stop >= end and _open_object(reading, start, end)
+        for start, stop in denied_spans(reading, clause)
+    ):
+        return "deny"
+    if _short_denial(reading) or (
+        any(m.end >= end for m in reading.within("predicate", clause))
+        and not reading.group("harmless")
+    ):
+        return "deny"
+    if reading.group("planned") and not reading.group("now"):
+        return "plan"
+    return ""
+
+
+def _names_wording(reading: Reading) -> bool:
+    wording = {
+        "word",
+        "words",
+        "phrase",
+        "phrases",
+        "wording",
+        "sentence",
+        "sentences",
+        "claim",
+        "claims",
+        "slogan",
+        "quote",
+        "quotes",
+        "expression",
+        "readme",
+        "title",
+        "titles",
+    }
+    return any(word.low in wording for word in reading.words)
+
+
+def _open_object(reading: Reading, start: int, end: int) -> bool:
+    """Whether the denied words of a lead-in leave the object to the list below."""
+    support = {i for m in reading.group("support") for i in range(m.start, m.end)}
+    opener = reading.low(start - 1)
+    if opener in ("no", "nothing", "none"):
+        return all(i in support or reading.low(i) in _SMALL for i in range(start, end))
+    return True
+
+
+def heading_status(lexicon: Lexicon, heading: str) -> Status:
+    """Say what a section title makes of the words listed in its section."""
+    words = split_words(heading)
+    if not 0 < len(words) <= 8:
+        return ""
+    for name, status in (
+        ("mention_heading", "mention"),
+        ("denied_heading", "deny"),
+        ("planned_heading", "plan"),
+    ):
+        for match in lexicon.groups[name].find(words):
+            if match.end - match.start >= len(words) - 3:
+                return status
+    reading = Reading(lexicon, words, [])
+    return "other" if owner(reading, reading.clauses[0], "") == "other" else ""
+
+
+def owner(reading: Reading, clause: Clause, inherited: Owner) -> Owner:
+    """Say whose capability a clause speaks of."""
+    verb = reading.finite(clause.start, clause.end)
+    limit = verb if verb is not None else clause.end
+    ours = [m for m in reading.within("ours", clause) if not _set_aside(reading, m)]
+    others = [
+        m
+        for m in reading.within("others", clause)
+        if m.start not in reading.inside_terms or _names_project(reading, m)
+    ]
+    if any(m.start < limit for m in ours):
+        return "ours"
+    if any(m.start < limit for m in others) and not _compared(reading, clause):
+        return "ours" if _enabled(reading, clause, ours, limit) else "other"
+    first = reading.low(clause.start)
+    if first in _PRONOUNS or clause.link in ("which", "who", "that", "and", "because"):
+        return inherited
+    if verb is not None and _unknown_name(reading, clause, verb) and not ours:
+        return "other"
+    return ""
+
+
+def _set_aside(reading: Reading, match: Match) -> bool:
+    """Whether our name only stands in a comparison: `than mars-earth`."""
+    return any(
+        reading.low(i) in _AGAINST
+        for i in (match.start - 1, match.start - 2)
+        if reading.low(i) not in ("to", "with", "from") or i == match.start - 1
+    )
+
+
+def _compared(reading: Reading, clause: Clause) -> bool:
+    first = reading.low(clause.start)
+    return first in (
+        "unlike",
+        "like",
+        "compared",
+        "as",
+        "than",
+        "similar",
+        "just",
+        "contrary",
+        "following",
+        "against",
+        "versus",
+        "instead",
+        "beside",
+        "alongside",
+        "with",
+        "via",
+        "through",
+        "on",
+        "using",
+        "under",
+        "from",
+        "for",
+        "in",
+        "by",
+        "faster",
+        "twice",
+        "than",
+    )
+
+
+def _names_project(reading: Reading, match: Match) -> bool:
+    return match.end - match.start > 1
+
+
+def _enabled(reading: Reading, clause: Clause, ours: list[Match], limit: int) -> bool:
+    """Whether another project's clause hands the capability to us: `Dask lets us span nodes`."""
+    return any(m.start >= limit for m in ours)
+
+
+def _unknown_name(reading: Reading, clause: Clause, verb: int) -> bool:
+    """Whether the subject looks like the name of a project that is on no list."""
+    start = clause.start
+    if verb - start != 1 or start in reading.inside_terms:
+        return False
+    text = reading.words[start].text
+    mixed = any(c.isupper() for c in text[1:]) and any(c.islower() for c in text)
+    return mixed and not text.isupper()
+
+
+def definition(reading: Reading, clause: Clause) -> bool:
+    """Whether a clause explains the word it begins with: `MPI stands for ...`."""
+    for match in reading.within("definition", clause):
+        for term in reading.terms:
+            between = range(term.end, match.start)
+            if (
+                clause.start <= term.start <= clause.start + 2
+                and term.end <= match.start
+                and all(not reading.low(i)[:1].isalnum() for i in between)
+            ):
+                return not reading.within("ours", clause)
+    return False
+
+
+def ellipsis(reading: Reading, clause: Clause) -> Status:
+    """Read a clause that repeats what was said for another subject: `replay does`."""
+    words = [i for i in range(clause.start, clause.end)]
+    while words and reading.low(words[-1]) in _TAIL:
+        words.pop()
+    if not words or len(words) > 7:
+        return ""
+    last = reading.low(words[-1])
+    extends = any(reading.low(i) in _EXTEND for i in range(clause.start, clause.end))
+    head = [reading.low(i) for i in words]
+    if last == "not" or last == "none" or head[0] in ("neither", "nor"):
+        return "deny"
+    if last in _AUXILIARY and len(words) > 1:
+        return "affirm"
+    inverted = [
+        a
+        for a, b in zip(head, head[1:], strict=False)
+        if a in ("so", "as", "and") and b in _AUXILIARY
+    ]
+    named = bool(reading.within("ours", clause))
+    return "affirm" if named and (inverted or extends) else ""
+
+
+def is_quoted(words: tuple[Word, ...], match: Match) -> bool:
+    """Whether a match stands between quotation marks."""
+    depth, opened = 0, -1
+    for place, word in enumerate(words):
+        if word.text in ("“", "«", "„"):
+            depth, opened = 1, place
+        elif word.text in ("”", "»") or (word.text == '"' and depth):
+            if depth and opened < match.start and match.end <= place:
+                return True
+            depth = 0
+        elif word.text == '"':
+            depth, opened = 1, place
+    return False

@@ -1,0 +1,258 @@
+# Language policy: EXEMPT from the Rust-path rule. Compares claims with a level; no computation.
+"""The gate: read files, judge their units, and compare what they claim with what is supported."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from hpcgate.claims import lexicon as words
+from hpcgate.claims.judge import Claim, Judge
+from hpcgate.claims.levels_named import citations, qualifies
+from hpcgate.claims.lexicon import Lexicon
+from hpcgate.claims.model import Document, Finding, Unit
+from hpcgate.claims.readers import known, read
+from hpcgate.errors import GateError
+from hpcgate.repo import tracked_files
+
+__all__ = ["Support", "check", "scope", "support"]
+
+_ZEROS = re.compile(r"\b(?:sha256:)?0{32,}\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """What the evidence supports: a level, and for each requirement whether it is met."""
+
+    level: int
+    requirements: dict[str, bool]
+
+
+def support(root: Path, assumed: int | None = None) -> Support:
+    """Return the supported level; an assumed level stands for the ledger.
+
+    The ledger is read without the verdict of this gate, which the level itself depends on.
+    """
+    from hpcgate.levels import assess
+
+    assessment = assess(root)
+    if assumed is None:
+        met = {r.id: r.satisfied for r in assessment.requirements}
+        return Support(assessment.claimable, met)
+    return Support(assumed, {r.id: r.level <= assumed for r in assessment.requirements})
+
+
+def scope(root: Path) -> list[Path]:
+    """Return the files the gate reads by default, relative to the checkout."""
+    lexicon = words.load(root)
+    globs = [exemption.path for exemption in lexicon.data.exempt]
+    return [path for path in tracked_files(root) if known(path) and not _matches(path, globs)]
+
+
+def check(
+    root: Path,
+    paths: Iterable[Path] | None = None,
+    *,
+    strict: bool = False,
+    level: int | None = None,
+) -> list[Finding]:
+    """Return every violation in the files.
+
+    Parameters
+    ----------
+    root : Path
+        The checkout, whose lexicon and evidence hold.
+    paths : iterable of Path, optional
+        The files; the whole checkout by default. They may lie outside of it.
+    strict : bool
+        Refuse placeholders in what is bound upstream.
+    level : int, optional
+        The level to assume, -1 for none; computed from the evidence by default.
+
+    Examples
+    --------
+    >>> from hpcgate.repo import find_root
+    >>> root = find_root()
+    >>> check(root, [root / "LICENSE"], level=4)
+    []
+    """
+    lexicon = words.load(root)
+    gate = _Gate(root.resolve(), lexicon, support(root, level), strict)
+    files = scope(root) if paths is None else list(paths)
+    return [finding for path in files for finding in gate.file(path)]
+
+
+class _Gate:
+    """One run: the lexicon, the supported level and what has been read so far."""
+
+    def __init__(self, root: Path, lexicon: Lexicon, supported: Support, strict: bool) -> None:
+        self.root = root
+        self.lexicon = lexicon
+        self.supported = supported
+        self.strict = strict
+        self.judge = Judge(lexicon)
+
+    def file(self, path: Path) -> list[Finding]:
+        """Return the violations of one file."""
+        place = path if path.is_absolute() else self.root / path
+        name = _name(place, self.root)
+        inside = not Path(name).is_absolute()
+        if inside and place.is_symlink() and not place.resolve().is_relative_to(self.root):
+            return [Finding(name, 1, "unreadable", name, "a link that leaves the checkout")]
+        try:
+            raw = place.read_bytes()
+        except OSError as error:
+            reason = f"cannot be read: {error.strerror}"
+            return [Finding(name, 1, "unreadable", name, reason)]
+        if b"\0" in raw:
+            return [Finding(name, 1, "unreadable", name, "binary content in a text file")]
+        try:
+            text = raw.decode("utf-8")
+        except UnicodeDecodeError as error:
+            line = raw.count(b"\n", 0, error.start) + 1
+            return [Finding(name, line, "unreadable", name, "not UTF-8 text")]
+        document = read(Path(name), text)
+        found = [Finding(name, p.line, "unreadable", name, p.message) for p in document.problems]
+        found += self._declared(name, document)
+        for unit in document.units:
+            found += self._unit(name, document, unit)
+        if self.strict and _matches(Path(name), self.lexicon.data.placeholders.upstream):
+            found += self._placeholders(name, text)
+        return sorted(_once(found), key=lambda f: (f.line, f.rule))
+
+    def _declared(self, name: str, document: Document) -> Iterator[Finding]:
+        level = document.declared
+        if level is not None and level > self.supported.level:
+            yield Finding(
+                name,
+                document.declared_line,
+                "level-above-evidence",
+                f"hpc_level: H{level}",
+                f"the file declares H{level}; the evidence supports {self._ceiling_name()}",
+                level,
+                self._evidence(level),
+                f"hpc_level: {self._ceiling_name()}"
+                if self.supported.level >= 0
+                else "leave hpc_level out until there is evidence",
+            )
+
+    def _unit(self, name: str, document: Document, unit: Unit) -> Iterator[Finding]:
+        for requirement in citations(unit.text):
+            met = self.supported.requirements.get(requirement)
+            if not met:
+                why = "is not met" if met is False else "is unknown"
+                yield Finding(
+                    name,
+                    unit.line,
+                    "unmet-citation",
+                    f"(evidence: {requirement})",
+                    f"the cited requirement {requirement} {why}",
+                )
+        best: dict[tuple[int, bool], Claim] = {}
+        for claim in self.judge.claims(unit):
+            key = (claim.start, claim.declared)
+            if key not in best or best[key].level < claim.level:
+                best[key] = claim
+        for claim in best.values():
+            ceiling = self.supported.level
+            if not claim.declared and document.declared is not None:
+                ceiling = min(ceiling, document.declared)
+            if claim.level <= ceiling:
+                continue
+            near = unit.near or unit.text
+            if not claim.declared and qualifies(
+                self.lexicon, near, claim.level, self.supported.level
+            ):
+                continue
+            yield self._finding(name, unit, claim, ceiling, document.declared)
+
+    def _finding(
+        self, name: str, unit: Unit, claim: Claim, ceiling: int, declared: int | None
+    ) -> Finding:
+        line = unit.line + unit.text.count("\n", 0, claim.start)
+        if claim.declared:
+            return Finding(
+                name,
+                line,
+                "level-above-evidence",
+                claim.text,
+                f"declares H{claim.level}; the evidence supports {self._ceiling_name()}",
+                claim.level,
+                self._evidence(claim.level),
+                f"The implemented level is {self._ceiling_name()}.",
+            )
+        limit = (
+            f"the file declares H{declared}"
+            if declared is not None and declared == ceiling and declared < self.supported.level
+            else f"the evidence supports {self._ceiling_name()}"
+        )
+        advice = self.lexicon.data.levels[f"H{claim.level}"]  # type: ignore[index]
+        return Finding(
+            name,
+            line,
+            "claim-above-level",
+            claim.text,
+            f"claims {advice.name} ({claim.term}); {limit}",
+            claim.level,
+            advice.evidence,
+            advice.wording.format(ceiling=self._ceiling_name()),
+        )
+
+    def _evidence(self, level: int) -> str:
+        if level == 0:
+            return "recorded installs through the three lanes"
+        return self.lexicon.data.levels[f"H{level}"].evidence  # type: ignore[index]
+
+    def _ceiling_name(self) -> str:
+        return f"H{self.supported.level}" if self.supported.level >= 0 else "none"
+
+    def _placeholders(self, name: str, text: str) -> Iterator[Finding]:
+        pattern = re.compile(
+            "|".join(
+                rf"(?<![\w.]){re.escape(w)}(?!\w)" for w in self.lexicon.data.placeholders.words
+            )
+        )
+        for number, row in enumerate(text.split("\n"), 1):
+            match = pattern.search(row) or _ZEROS.search(row)
+            if match:
+                yield Finding(
+                    name,
+                    number,
+                    "placeholder",
+                    row.strip()[:120],
+                    f"{match[0][:20]} stands for something still missing",
+                )
+
+
+def _once(found: list[Finding]) -> list[Finding]:
+    return list(dict.fromkeys(found))
+
+
+def _name(path: Path, root: Path) -> str:
+    absolute = Path(os.path.abspath(path))
+    return absolute.relative_to(root).as_posix() if absolute.is_relative_to(root) else str(absolute)
+
+
+def _matches(path: Path, globs: Iterable[str]) -> bool:
+    """Whether a relative path matches a glob in which `**` crosses folders."""
+    name = path.as_posix()
+    return any(
+        fnmatch.fnmatchcase(name, glob.replace("**/", "*"))
+        or fnmatch.fnmatchcase(name, glob)
+        or (glob.startswith("**/") and fnmatch.fnmatchcase(name, glob[3:]))
+        for glob in globs
+    )
+
+
+def level_number(text: str, where: str) -> int:
+    """Return the level that `H0` to `H4` or `none` names, -1 for none."""
+    match = re.fullmatch(r"H([0-4])", text)
+    if match:
+        return int(match[1])
+    if text == "none":
+        return -1
+    raise GateError(f"{where}: {text!r} is not a level", hint="use H0, H1, H2, H3, H4 or none")

@@ -1,0 +1,251 @@
+# Language policy: EXEMPT from the Rust-path rule. Loads the words of the gate; no computation.
+"""The lexicon: `packaging/claims.yaml`, checked and turned into phrases that find themselves."""
+
+from __future__ import annotations
+
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from hpcgate.claims.words import Match, Phrases, Word
+from hpcgate.errors import GateError
+from hpcgate.facts import FactModel, check_model, read_yaml
+
+__all__ = ["PATH", "Exemption", "LevelText", "Lexicon", "Term", "load"]
+
+PATH = "packaging/claims.yaml"
+Phrase = str
+
+
+class LevelText(FactModel):
+    """What to tell the author of a claim that needs this level."""
+
+    name: str
+    evidence: str
+    wording: str
+
+
+class Group(FactModel):
+    """Phrases that play one part, with a sentence to flag and one to pass."""
+
+    words: tuple[Phrase, ...] = Field(min_length=1)
+    flag: str
+    passes: str = Field(alias="pass")
+
+
+class Term(Group):
+    """Words of one capability and the level it needs."""
+
+    id: str
+    level: Literal["H1", "H2", "H3", "H4"]
+    cues: tuple[Phrase, ...] = ()
+    unless: tuple[Phrase, ...] = ()
+    default: Literal["claim", "pass"] = "claim"
+
+    @property
+    def number(self) -> int:
+        """The level as a number."""
+        return int(self.level[1])
+
+
+class Homonym(Group):
+    """Words that look like a capability and are none."""
+
+    id: str
+
+
+class Negators(FactModel):
+    """Words that deny, sorted by what they reach."""
+
+    determiner: Group
+    verbal: Group
+    prepositional: Group
+    transitive: Group
+    predicate: Group
+    harmless: Group
+    support: Group
+    purpose: Group
+
+
+class Cues(FactModel):
+    """Words that decide how a clause is meant."""
+
+    planned: Group
+    now: Group
+    policy: Group
+    definition: Group
+    quoting: Group
+    testimonial: Group
+    citation: Group
+    mention_heading: Group = Field(alias="mention-heading")
+    planned_heading: Group = Field(alias="planned-heading")
+    denied_heading: Group = Field(alias="denied-heading")
+    limitation: Group
+
+
+class Answers(FactModel):
+    """How a cell, a flag or an answer says no, later or yes."""
+
+    deny: tuple[Phrase, ...]
+    plan: tuple[Phrase, ...]
+    affirm: tuple[Phrase, ...]
+
+
+class Exemption(FactModel):
+    """A path that the gate does not read, with the reason."""
+
+    path: str
+    reason: str = Field(min_length=10)
+
+
+class Placeholders(FactModel):
+    """Words that stand for something still missing, and where they are errors."""
+
+    words: tuple[str, ...]
+    upstream: tuple[str, ...]
+
+
+class Words(FactModel):
+    """The file as written."""
+
+    levels: dict[Literal["H1", "H2", "H3", "H4"], LevelText]
+    classes: dict[str, tuple[Phrase, ...]]
+    ours: Group
+    others: Group
+    terms: tuple[Term, ...]
+    homonyms: tuple[Homonym, ...]
+    negators: Negators
+    cues: Cues
+    answers: Answers
+    verbs: tuple[str, ...]
+    exempt: tuple[Exemption, ...]
+    placeholders: Placeholders
+
+
+class Lexicon:
+    """The words of the gate, ready to be looked up.
+
+    Examples
+    --------
+    >>> from hpcgate.claims.words import split_words
+    >>> from hpcgate.repo import find_root
+    >>> [m.key for m in load(find_root()).terms_in(split_words("Replay over MPI."))]
+    ['mpi']
+    """
+
+    def __init__(self, data: Words) -> None:
+        self.data = data
+        self.terms = {term.id: term for term in data.terms}
+        classes = {name: list(phrases) for name, phrases in data.classes.items()}
+        pairs = [(term.id, phrase) for term in data.terms for phrase in term.words]
+        pairs += [("", phrase) for entry in data.homonyms for phrase in entry.words]
+        self._terms = Phrases(pairs, classes)
+        self._cues = {
+            term.id: (
+                Phrases([("cue", p) for p in term.cues], classes),
+                Phrases([("unless", p) for p in term.unless], classes),
+            )
+            for term in data.terms
+        }
+        self.verbs = frozenset(_verb_forms(data.verbs))
+
+    def terms_in(self, words: tuple[Word, ...], around: tuple[Word, ...] = ()) -> list[Match]:
+        """Return the capabilities named in a sentence; `around` gives context for cues.
+
+        The longest phrase wins, so that `normally distributed` hides `distributed`.
+        """
+        found = self._terms.find(words)
+        if not found:
+            return []
+        chosen: list[Match] = []
+        for match in sorted(found, key=lambda m: (m.start - m.end, m.key != "", m.start)):
+            if all(
+                match.end <= other.start
+                or match.start >= other.end
+                or (
+                    match.key
+                    and other.key
+                    and match.key != other.key
+                    and self.terms[match.key].number > self.terms[other.key].number
+                )
+                for other in chosen
+            ):
+                chosen.append(match)
+        return sorted(
+            (m for m in chosen if m.key and self._means_it(m, words, around)),
+            key=lambda m: m.start,
+        )
+
+    def _means_it(self, match: Match, words: tuple[Word, ...], around: tuple[Word, ...]) -> bool:
+        """Whether a term has its technical meaning in this sentence."""
+        term = self.terms[match.key]
+        cues, unless = self._cues[match.key]
+        rest = words[: match.start] + _HOLE + words[match.end :]
+        if term.cues and (
+            cues.any(rest)
+            or cues.any(around)
+            or cues.any(words[max(0, match.start - 2) : match.end + 2])
+        ):
+            strong = True
+        else:
+            strong = False
+        if strong and not (term.unless and unless.any(rest)):
+            return True
+        if term.unless and unless.any(words):
+            return False
+        return strong or term.default == "claim"
+
+    @cached_property
+    def groups(self) -> dict[str, Phrases]:
+        """The phrases of every group of negators and cues, by name."""
+        classes = {name: list(phrases) for name, phrases in self.data.classes.items()}
+        table: dict[str, Phrases] = {}
+        for part in (self.data.negators, self.data.cues):
+            for name in type(part).model_fields:
+                words = getattr(part, name).words
+                table[name] = Phrases([(name, phrase) for phrase in words], classes)
+        for name in ("ours", "others"):
+            words = getattr(self.data, name).words
+            table[name] = Phrases([(name, phrase) for phrase in words], classes)
+        for name in ("deny", "plan", "affirm"):
+            words = getattr(self.data.answers, name)
+            table[name] = Phrases([(name, phrase) for phrase in words], classes)
+        return table
+
+
+_HOLE = (Word(".", ".", 0, 0),)
+
+
+def _verb_forms(verbs: tuple[str, ...]) -> set[str]:
+    """Return the finite forms of verbs, with the modals and forms of be, have and do."""
+    forms = {"is", "are", "was", "were", "be", "has", "have", "had", "does", "did", "can", "may"}
+    forms |= {"will", "must", "could", "would", "should", "might", "shall", "do", "am"}
+    for verb in verbs:
+        forms.add(verb)
+        forms.add(
+            verb[:-1] + "ies"
+            if verb.endswith("y") and verb[-2] not in "aeo"
+            else verb + ("es" if verb.endswith(("s", "ch", "sh", "o")) else "s")
+        )
+    return forms
+
+
+@lru_cache(maxsize=4)
+def _load(path: Path, _stamp: int) -> Lexicon:
+    return Lexicon(check_model(Words, read_yaml(path), PATH))
+
+
+def load(root: Path) -> Lexicon:
+    """Return the lexicon of a checkout; read again only when the file has changed.
+
+    Raises
+    ------
+    GateError
+        If the file is missing, is not valid, or has an unknown key.
+    """
+    path = root / PATH
+    if not path.is_file():
+        raise GateError(f"{path}: missing", hint="restore it from version control")
+    return _load(path, path.stat().st_mtime_ns)

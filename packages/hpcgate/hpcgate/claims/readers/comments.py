@@ -1,0 +1,42 @@
+# Language policy: EXEMPT from the Rust-path rule. Collects comments; no computation.
+"""Read the comments of source files: a run of comment lines is one text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import PurePath
+
+from hpcgate.claims.model import Document, Unit
+from hpcgate.claims.readers import markdown
+
+__all__ = ["SUFFIXES", "read"]
+
+_SLASHES = re.compile(r"\s*(?://[/!]?|/\*[*!]?|\*/|\*(?=\s|$))\s?(?P<text>.*?)(?:\*/)?$")
+_HASH = re.compile(r"\s*#['!]?\s?(?P<text>.*)$")
+_STYLES = {
+    **dict.fromkeys((".rs", ".h", ".c", ".go", ".cs", ".ts", ".js", ".hpp", ".mojo"), _SLASHES),
+    **dict.fromkeys((".sh", ".r", ".jl", ".def", ".bash"), _HASH),
+}
+SUFFIXES = tuple(_STYLES)
+
+
+def read(name: str, text: str) -> Document:
+    """Return the comments of a source file as Markdown units."""
+    style = _STYLES.get(PurePath(name).suffix.lower(), _HASH)
+    return Document(tuple(_units(text, style)))
+
+
+def _units(text: str, style: re.Pattern[str]) -> Iterator[Unit]:
+    block: list[str] = []
+    start = 0
+    for number, row in enumerate(text.split("\n"), 1):
+        match = style.match(row)
+        if match is not None and not row.startswith("#!"):
+            start = start if block else number
+            block.append(match["text"])
+        elif block:
+            yield from markdown.units("\n".join(block), start - 1, docstring=True)
+            block = []
+    if block:
+        yield from markdown.units("\n".join(block), start - 1, docstring=True)

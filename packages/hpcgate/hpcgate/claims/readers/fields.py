@@ -1,0 +1,155 @@
+# Language policy: EXEMPT from the Rust-path rule. Walks parsed data; no computation.
+"""Read YAML, JSON and TOML by field: a value is read with the keys above it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from hpcgate.claims.model import Document, Problem, Unit
+
+__all__ = ["flatten", "leaf", "read_json", "read_toml", "read_yaml"]
+
+_COMMENT = re.compile(r"^\s*#\s?(?P<text>.*)$")
+_GENERIC = frozenset(
+    {
+        "enabled",
+        "supported",
+        "available",
+        "support",
+        "default",
+        "value",
+        "present",
+        "required",
+        "enable",
+        "status",
+        "used",
+    }
+)
+
+
+def read_yaml(_name: str, text: str) -> Document:
+    """Return the fields and comments of a YAML file."""
+    found: list[Unit] = []
+    problems: list[Problem] = []
+    try:
+        for root in YAML(typ="safe", pure=True).compose_all(text):
+            if root is not None:
+                found += _nodes((), root, problems)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else 1
+        return Document((), problems=(Problem(line, f"not YAML: {error.problem}"),))
+    except (YAMLError, ValueError, RecursionError) as error:
+        return Document((), problems=(Problem(1, f"not YAML: {error}"),))
+    found += _comments(text)
+    return Document(tuple(sorted(found, key=lambda u: u.line)), problems=tuple(problems))
+
+
+def read_json(_name: str, text: str) -> Document:
+    """Return the fields of a JSON file."""
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        line = getattr(error, "lineno", 1)
+        return Document((), problems=(Problem(line, f"not JSON: {error}"),))
+    return Document(tuple(flatten((), data, _Finder(text, json.dumps))))
+
+
+def read_toml(_name: str, text: str) -> Document:
+    """Return the fields and comments of a TOML file."""
+    try:
+        import tomllib
+    except ModuleNotFoundError:  # Python 3.10
+        import tomli as tomllib  # type: ignore[no-redef]
+    try:
+        data = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        match = re.search(r"line (\d+)", str(error))
+        return Document(
+            (), problems=(Problem(int(match[1]) if match else 1, f"not TOML: {error}"),)
+        )
+    found = [*flatten((), data, _Finder(text, str)), *_comments(text)]
+    return Document(tuple(sorted(found, key=lambda unit: unit.line)))
+
+
+def flatten(keys: tuple[str, ...], value: Any, line_of: Callable[[Any], int]) -> Iterator[Unit]:
+    """Yield the units of plain data, depth first."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from flatten((*keys, str(key)), inner, line_of)
+    elif isinstance(value, (list, tuple, set)):
+        for inner in value:
+            yield from flatten(keys, inner, line_of)
+    else:
+        text = (
+            {True: "true", False: "false", None: "null"}.get(value, str(value))
+            if (value is None or isinstance(value, bool))
+            else str(value)
+        )
+        yield from leaf(keys, text, line_of(value))
+
+
+def leaf(keys: tuple[str, ...], text: str, line: int) -> Iterator[Unit]:
+    """Yield the unit of one value; the nearest key speaks first."""
+    names = [re.sub(r"[_\-.]+", " ", key) for key in reversed(keys)]
+    if len(names) > 1 and names[0].lower() in _GENERIC:
+        names[:2] = [f"{names[1]} {names[0]}"]
+    yield Unit(text, line, kind="field", leads=tuple(names), headings=tuple(names), near=text)
+
+
+def _nodes(keys: tuple[str, ...], node: Node, problems: list[Problem]) -> Iterator[Unit]:
+    if isinstance(node, MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            name = key.value if isinstance(key, ScalarNode) else "?"
+            if name in seen and name != "<<":
+                problems.append(Problem(key.start_mark.line + 1, f"not YAML: {name!r} is repeated"))
+            seen.add(name)
+            yield from _nodes((*keys, name), value, problems)
+    elif isinstance(node, SequenceNode):
+        for value in node.value:
+            yield from _nodes(keys, value, problems)
+    elif isinstance(node, ScalarNode):
+        block = node.style in ("|", ">")
+        yield from leaf(keys, str(node.value), node.start_mark.line + 1 + block)
+
+
+def _comments(text: str) -> Iterator[Unit]:
+    """Yield whole-line comments; lines that follow each other are one comment."""
+    block: list[str] = []
+    start = 0
+    for number, row in enumerate([*text.split("\n"), ""], 1):
+        match = _COMMENT.match(row)
+        if match is not None:
+            start = start if block else number
+            block.append(match["text"])
+        elif block:
+            joined = "\n".join(block)
+            yield Unit(joined, start, near=joined)
+            block = []
+
+
+class _Finder:
+    """Find the line of a value by its text, searching onwards from the last hit."""
+
+    def __init__(self, text: str, write: Callable[[Any], str]) -> None:
+        self.text = text
+        self.write = write
+        self.place = 0
+        self.line = 1
+
+    def __call__(self, value: Any) -> int:
+        if isinstance(value, str) and value:
+            first = self.write(value).strip().split("\n")[0]
+            found = self.text.find(first, self.place)
+            if found >= 0:
+                self.line += self.text.count("\n", self.place, found)
+                self.place = found
+        return self.line

@@ -1,0 +1,208 @@
+# Language policy: EXEMPT from the Rust-path rule. Walks a parsed page; no computation.
+"""Read Markdown by structure: heading with its next block, list with its lead-in, cell with head."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import lru_cache
+
+from markdown_it import MarkdownIt
+from markdown_it.tree import SyntaxTreeNode
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from hpcgate.claims.model import Document, Problem, Row, Unit
+
+__all__ = ["parse_level", "read", "units"]
+
+_BOX = re.compile(r"\[(?P<mark>[ xX])\]\s+")
+_TAG = re.compile(r"<!--.*?-->|<[^>]*>", re.DOTALL)
+_ALT = re.compile(r"<img\b[^>]*\balt=\"([^\"]*)\"[^>]*>", re.IGNORECASE)
+_PROSE_FENCES = frozenset({"text", "txt", "markdown", "md", "quote"})
+
+
+@lru_cache(maxsize=1)
+def _parser() -> MarkdownIt:
+    return MarkdownIt("commonmark").enable(["table", "strikethrough"])
+
+
+def read(_name: str, text: str) -> Document:
+    """Return a page as units, with the level its front matter declares."""
+    declared, problems, body, skipped = _front_matter(text)
+    found = tuple(units(body, skipped))
+    return Document(found, declared, 1, tuple(problems))
+
+
+def units(text: str, offset: int = 0, *, docstring: bool = False) -> Iterator[Unit]:
+    """Yield the units of Markdown text; `offset` lines come before it."""
+    root = SyntaxTreeNode(_parser().parse(text))
+    yield from _Walk(offset, docstring).blocks(root.children, (), ())
+
+
+def parse_level(text: str) -> int | None:
+    """Return the number of a level name such as `H3` or `3`, or None."""
+    match = re.fullmatch(r"[\"']?H?([0-4])[\"']?", str(text).strip())
+    return int(match[1]) if match else None
+
+
+def _front_matter(text: str) -> tuple[int | None, list[Problem], str, int]:
+    """Split off front matter; return level, problems, the rest, and the lines taken."""
+    if not re.match(r"---[ \t]*\n", text):
+        return None, [], text, 0
+    end = re.search(r"^(?:---|\.\.\.)[ \t]*$", text[4:], re.MULTILINE)
+    if end is None:
+        # A page may begin with a rule; only something like a key makes it front matter.
+        if re.match(r"---[ \t]*\n\s*[\w-]+\s*:", text):
+            return None, [Problem(1, "the front matter is never closed with `---`")], text, 0
+        return None, [], text, 0
+    head, body = text[4 : 4 + end.start()], text[4 + end.end() :]
+    lines = text[: 4 + end.end()].count("\n")
+    try:
+        data = YAML(typ="safe", pure=True).load(head)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 2 if mark else 1
+        return None, [Problem(line, f"the front matter is not YAML: {error.problem}")], body, lines
+    except (YAMLError, ValueError, RecursionError) as error:
+        return None, [Problem(1, f"the front matter is not YAML: {error}")], body, lines
+    if data is None:
+        return None, [], body, lines
+    if not isinstance(data, dict):
+        return None, [Problem(1, "the front matter is not a mapping")], body, lines
+    if "hpc_level" not in data:
+        return None, [], body, lines
+    level = parse_level(data["hpc_level"])
+    if level is None:
+        said = Problem(1, f"hpc_level: {data['hpc_level']!r} is not one of H0, H1, H2, H3, H4")
+        return None, [said], body, lines
+    return level, [], body, lines
+
+
+class _Walk:
+    """Visit blocks in order and remember what introduces what."""
+
+    def __init__(self, offset: int, docstring: bool) -> None:
+        self.offset = offset
+        self.docstring = docstring
+        self.headings: list[tuple[int, str]] = []
+
+    def blocks(
+        self, nodes: Sequence[SyntaxTreeNode], leads: tuple[str, ...], near: tuple[str, ...]
+    ) -> Iterator[Unit]:
+        """Yield the units of sibling blocks."""
+        before = ""
+        for place, node in enumerate(nodes):
+            below = nodes[place + 1] if place + 1 < len(nodes) else None
+            introduced = ((before,) if before else ()) + leads
+            if node.type == "heading":
+                yield self._heading(node, below, leads)
+                before = ""
+                continue
+            if node.type == "paragraph":
+                text = _inline(node)
+                yield self._unit(text, node, leads, near)
+                before = text if _introduces(text) else ""
+                continue
+            yield from self._block(node, introduced, near)
+            before = ""
+
+    def _block(
+        self, node: SyntaxTreeNode, leads: tuple[str, ...], near: tuple[str, ...]
+    ) -> Iterator[Unit]:
+        if node.type in ("bullet_list", "ordered_list"):
+            for item in node.children:
+                yield from self._item(item, leads, near)
+        elif node.type == "table":
+            yield from self._table(node, leads, near)
+        elif node.type in ("fence", "code_block"):
+            prose = (
+                node.info.strip().lower() in _PROSE_FENCES
+                if node.type == "fence"
+                else (self.docstring)
+            )
+            unit = self._unit(node.content, node, leads, near)
+            yield unit if prose else replace(unit, kind="code")
+        elif node.type == "html_block":
+            text = _TAG.sub(" ", _ALT.sub(r" \1. ", node.content))
+            if text.strip():
+                yield self._unit(text, node, leads, near)
+        elif node.children:
+            yield from self.blocks(node.children, leads, near)
+
+    def _item(
+        self, item: SyntaxTreeNode, leads: tuple[str, ...], near: tuple[str, ...]
+    ) -> Iterator[Unit]:
+        children = list(item.children)
+        whole = " ".join(_inline(child) for child in children if child.type == "paragraph")
+        beside = (*near, *leads[:1], whole)
+        if not children or children[0].type != "paragraph":
+            yield from self.blocks(children, leads, beside)
+            return
+        text = _inline(children[0])
+        box = _BOX.match(text)
+        unit = self._unit(text[box.end() :] if box else text, item, leads, beside)
+        if box:
+            unit = replace(unit, state="open" if box["mark"] == " " else "done")
+        yield unit
+        yield from self.blocks(children[1:], (text, *leads), beside)
+
+    def _heading(
+        self, node: SyntaxTreeNode, below: SyntaxTreeNode | None, leads: tuple[str, ...]
+    ) -> Unit:
+        level, text = int(node.tag[1]), _inline(node)
+        while self.headings and self.headings[-1][0] >= level:
+            self.headings.pop()
+        after = _plain(below) if below is not None and below.type != "heading" else ""
+        unit = self._unit(text, node, leads, (after,))
+        self.headings.append((level, text))
+        return replace(unit, kind="heading", after=after)
+
+    def _table(
+        self, node: SyntaxTreeNode, leads: tuple[str, ...], near: tuple[str, ...]
+    ) -> Iterator[Unit]:
+        rows = [row for part in node.children for row in part.children]
+        headers = tuple(_inline(cell) for cell in rows[0].children)
+        for row in rows[1:]:
+            cells = tuple(_inline(cell) for cell in row.children)
+            unit = self._unit(" | ".join(cells), row, leads, (*near, *leads[:1], *headers))
+            yield replace(unit, kind="row", row=Row(cells, headers))
+
+    def _unit(
+        self, text: str, node: SyntaxTreeNode, leads: tuple[str, ...], near: tuple[str, ...]
+    ) -> Unit:
+        line = (node.map[0] if node.map else 0) + 1 + self.offset
+        titles = tuple(title for _, title in reversed(self.headings))
+        beside = "\n".join((*titles[:1], *near, text))
+        return Unit(text, line, leads=leads, headings=titles, near=beside)
+
+
+def _introduces(text: str) -> bool:
+    """Whether a paragraph leads into the block below it: a colon, or a short phrase."""
+    bare = text.rstrip("*_` ")
+    return bare.endswith((":", "…", "?")) or not bare.endswith((".", "!")) or len(bare.split()) < 6
+
+
+def _inline(node: SyntaxTreeNode) -> str:
+    """Return the words of a block as a reader sees them; code keeps its backticks."""
+    parts: list[str] = []
+    for child in node.walk():
+        if child.type == "text":
+            parts.append(child.content)
+        elif child.type == "code_inline":
+            parts.append(f"`{child.content}`")
+        elif child.type in ("softbreak", "hardbreak"):
+            parts.append("\n")
+        elif child.type == "image" and not child.children:
+            parts.append(child.content)
+    return "".join(parts).strip()
+
+
+def _plain(node: SyntaxTreeNode) -> str:
+    """Return the words of the first part of a block."""
+    if node.type in ("fence", "code_block", "table", "html_block"):
+        return "See below." if node.type != "html_block" else ""
+    if node.type in ("bullet_list", "ordered_list", "blockquote") and node.children:
+        return ". ".join(_inline(child) for child in node.children)
+    return _inline(node)

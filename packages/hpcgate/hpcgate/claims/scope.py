@@ -1,0 +1,368 @@
+# Language policy: EXEMPT from the Rust-path rule. Decides what a negation covers; no numeric work.
+"""Clauses and the reach of a negation.
+
+A sentence is cut into clauses, and each negator denies a span of words: a determiner what follows
+it, a verb's `not` what follows and, when the verb is one of use or support, its subject too. What
+lies outside every span is asserted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from hpcgate.claims.lexicon import Lexicon
+from hpcgate.claims.words import Match, Word
+
+__all__ = ["Clause", "Reading", "denied_spans", "split_clauses"]
+
+_MARKS = frozenset(";:—().?!,[]{}")
+_HARD = frozenset({";", ":", "—", "(", ")", ".", "?", "!", "[", "]", "{", "}"})
+_TURN = frozenset({"but", "however", "although", "though", "while", "whereas", "because"})
+_PRONOUN = frozenset(
+    {
+        "it",
+        "we",
+        "they",
+        "you",
+        "this",
+        "that",
+        "these",
+        "those",
+        "there",
+        "i",
+        "he",
+        "she",
+        "everything",
+        "all",
+        "nothing",
+        "both",
+        "neither",
+        "each",
+        "one",
+        "ours",
+        "yours",
+    }
+)
+_RELATIVE = frozenset({"which", "who", "whose", "where"})
+_BE = frozenset(
+    {
+        "is",
+        "are",
+        "was",
+        "were",
+        "be",
+        "been",
+        "being",
+        "gets",
+        "get",
+        "got",
+        "stays",
+        "remains",
+        "stay",
+        "remain",
+    }
+)
+_CONDITION = frozenset({"if", "when", "where", "whenever", "unless", "until", "should", "whether"})
+_FALLBACK = frozenset(
+    {
+        "cpu",
+        "fall",
+        "falls",
+        "fallback",
+        "falling",
+        "instead",
+        "otherwise",
+        "serial",
+        "over",
+        "reverts",
+        "back",
+        "floor",
+    }
+)
+_JOIN = _MARKS | {"and", "or", "nor", "to", "that"}
+_EXCEPT = frozenset({"except", "besides", "beyond", "other", "apart", "but"})
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """Part of a sentence: words `start` to `end`, and the word or mark that opened it."""
+
+    start: int
+    end: int
+    link: str
+
+
+class Reading:
+    """A sentence with every phrase of the lexicon that stands in it.
+
+    Parameters
+    ----------
+    lexicon : Lexicon
+        The words of the gate.
+    words : tuple of Word
+        The sentence.
+    terms : list of Match
+        The capabilities already found in it.
+    """
+
+    def __init__(self, lexicon: Lexicon, words: tuple[Word, ...], terms: list[Match]) -> None:
+        self.lexicon = lexicon
+        self.words = words
+        self.terms = terms
+        self._found: dict[str, list[Match]] = {}
+        self.inside_terms = frozenset(i for term in terms for i in range(term.start, term.end))
+        self.clauses = split_clauses(self)
+
+    def group(self, name: str) -> list[Match]:
+        """Return the phrases of one group that stand in the sentence."""
+        if name not in self._found:
+            self._found[name] = self.lexicon.groups[name].find(self.words)
+        return self._found[name]
+
+    def within(self, name: str, clause: Clause) -> list[Match]:
+        """Return the phrases of one group that begin inside a clause."""
+        return [m for m in self.group(name) if clause.start <= m.start < clause.end]
+
+    def finite(self, start: int, end: int) -> int | None:
+        """Return the place of the first finite verb in a span, or None."""
+        for place in range(start, end):
+            if self.words[place].low in self.lexicon.verbs and place not in self.inside_terms:
+                before = self.words[place - 1].low if place else ""
+                if before not in ("to", "the", "a", "an", "of", "no", "in", "by", "for", "its"):
+                    return place
+        return None
+
+    def low(self, place: int) -> str:
+        """Return a word in lower case, or an empty text beyond the ends."""
+        return self.words[place].low if 0 <= place < len(self.words) else ""
+
+
+def split_clauses(reading: Reading) -> list[Clause]:
+    """Cut a sentence at marks, turns (`but`), and new subjects or verbs after `and` or a comma."""
+    cuts: list[tuple[int, str]] = [(0, "")]
+    words = reading.words
+    for place, word in enumerate(words):
+        low = word.low
+        if low in _HARD:
+            cuts.append((place + 1, low))
+        elif low in _TURN or low in _RELATIVE or (low == "yet" and _is_turn(reading, place)):
+            if not (low in ("while", "though") and place == 0):
+                cuts.append((place + 1, low))
+        elif low == "," and (link := _after_comma(reading, place)):
+            cuts.append((place + 1, link))
+        elif low in ("and", "or", "so") and place and _new_verb(reading, place):
+            cuts.append((place + 1, "and"))
+        elif low in ("because", "since", "as") and place and reading.low(place + 1) in _PRONOUN:
+            cuts.append((place + 1, "because"))
+    ends = [start for start, _ in cuts[1:]] + [len(words)]
+    return [
+        Clause(start, end, link)
+        for (start, link), end in zip(cuts, ends, strict=True)
+        if any(words[i].low not in _MARKS for i in range(start, end))
+    ]
+
+
+def _is_turn(reading: Reading, place: int) -> bool:
+    before = reading.low(place - 1)
+    return before not in ("not", "as", "nor", "none") and reading.low(place + 1) not in ("to", "")
+
+
+def _after_comma(reading: Reading, place: int) -> str:
+    """Say whether a comma opens a clause: a subject with a verb, or `only`, `just`, `instead`."""
+    following = reading.low(place + 1)
+    if following in ("only", "just", "instead", "rather", "simply"):
+        return "only"
+    start = place + 2 if following in ("and", "so", "or", "then", "nor", "with") else place + 1
+    if reading.low(start) in _RELATIVE:
+        return "which"
+    names = {m.start for name in ("ours", "others") for m in reading.group(name)}
+    if reading.low(start) in _PRONOUN or start in names:
+        limit = min(start + 7, len(reading.words))
+        if reading.finite(start, limit) is not None:
+            return ","
+    verb = reading.finite(start, min(start + 6, len(reading.words)))
+    # The main clause after an opening phrase: "Without MPI, rows are spread over hosts".
+    opening = reading.finite(0, place) is None or reading.low(0) in _CONDITION
+    if verb is not None and verb > start and opening and not _has_or(reading, place, verb):
+        return ","
+    return ""
+
+
+def _has_or(reading: Reading, start: int, end: int) -> bool:
+    return any(reading.low(i) in ("or", "nor") for i in range(start, end))
+
+
+def _new_verb(reading: Reading, place: int) -> bool:
+    """Whether `and` joins a second verb or a second subject with its verb."""
+    words = reading.words
+    following = reading.low(place + 1)
+    if following in ("can", "does", "is", "are", "has", "will", "may", "was", "were", "do"):
+        return True
+    verbs = reading.lexicon.verbs
+    if following in verbs and following.endswith("s") and place + 1 not in reading.inside_terms:
+        return True
+    names = {m.start for name in ("ours", "others") for m in reading.group(name)}
+    if following in _PRONOUN or (place + 1) in names:
+        return reading.finite(place + 2, min(place + 7, len(reading.words))) is not None
+    if reading.low(place) == "or":
+        return False
+    # "and GPUs work": a noun phrase with its own verb after a clause that has one.
+    stop = place + 2
+    while stop < min(place + 5, len(words)) and words[stop].low not in _JOIN:
+        stop += 1
+    return reading.finite(0, place) is not None and reading.finite(place + 2, stop) is not None
+
+
+def denied_spans(reading: Reading, clause: Clause) -> Iterator[tuple[int, int]]:
+    """Yield the spans of words that the negators of a clause deny."""
+    harmless = [
+        m for m in reading.group("harmless") if m.start < clause.end and m.end > clause.start
+    ]
+
+    def free(match: Match) -> bool:
+        if any(h.start <= match.start < h.end for h in harmless):
+            return False
+        return match.start not in reading.inside_terms
+
+    negators = [
+        (name, match)
+        for name in ("determiner", "verbal", "prepositional", "transitive", "predicate")
+        for match in reading.within(name, clause)
+        if free(match)
+    ]
+    negators.sort(key=lambda pair: pair[1].start)
+    for name, match in negators:
+        if _conditional(reading, clause, match):
+            continue
+        yield from _REACH[name](reading, clause, match)
+
+
+def _conditional(reading: Reading, clause: Clause, match: Match) -> bool:
+    """Whether the negation is a condition with a way out: `if no GPU is found, the CPU ...`."""
+    head = {reading.low(i) for i in range(clause.start, match.start)}
+    asked = head & _CONDITION or clause.link in _CONDITION
+    opened = match.start == clause.start and reading.low(match.start) in ("without", "lacking")
+    if not (asked or opened):
+        return False
+    outside = {
+        reading.low(i)
+        for i in range(len(reading.words))
+        if not clause.start <= i < clause.end or i < match.start
+    }
+    if opened:
+        return bool(outside & {"fall", "falls", "fallback", "otherwise", "serial", "takes"})
+    return bool(outside & _FALLBACK)
+
+
+def _determiner(reading: Reading, clause: Clause, match: Match) -> Iterator[tuple[int, int]]:
+    if reading.low(match.start) == "non":
+        yield match.end, min(match.end + 2, clause.end)
+        return
+    stop = _boundary(reading, clause, match.end)
+    yield match.end, stop
+    if not _content(reading, match.end, clause.end):
+        yield clause.start, match.start
+
+
+def _verbal(reading: Reading, clause: Clause, match: Match) -> Iterator[tuple[int, int]]:
+    stop = _boundary(reading, clause, match.end)
+    yield match.end, stop
+    supports = any(match.end <= m.start <= match.end + 3 for m in reading.group("support"))
+    if supports or not _content(reading, match.end, clause.end):
+        yield clause.start, match.start
+
+
+def _prepositional(reading: Reading, clause: Clause, match: Match) -> Iterator[tuple[int, int]]:
+    if reading.low(match.start) in _EXCEPT and any(
+        m.end <= match.start
+        for name in ("determiner", "verbal")
+        for m in reading.within(name, clause)
+    ):
+        return
+    yield match.end, _boundary(reading, clause, match.end)
+
+
+def _transitive(reading: Reading, clause: Clause, match: Match) -> Iterator[tuple[int, int]]:
+    if reading.low(match.end) == "by" and reading.low(match.end + 1) == "default":
+        return
+    passive = any(
+        reading.low(i) in _BE for i in range(max(clause.start, match.start - 2), match.start)
+    )
+    if passive or not _content(reading, match.end, clause.end):
+        yield clause.start, match.start
+    if not passive or match.start == clause.start:
+        yield match.end, _boundary(reading, clause, match.end)
+
+
+def _predicate(reading: Reading, clause: Clause, match: Match) -> Iterator[tuple[int, int]]:
+    yield clause.start, match.start
+    if not _content(reading, clause.start, match.start):
+        yield match.end, clause.end
+
+
+_REACH = {
+    "determiner": _determiner,
+    "verbal": _verbal,
+    "prepositional": _prepositional,
+    "transitive": _transitive,
+    "predicate": _predicate,
+}
+
+
+def _content(reading: Reading, start: int, end: int) -> bool:
+    """Whether a span holds a word other than marks and small adverbs."""
+    small = _MARKS | {
+        "here",
+        "yet",
+        "now",
+        "at",
+        "all",
+        "today",
+        "either",
+        "it",
+        "so",
+        "in",
+        "this",
+        "release",
+        "version",
+        "any",
+        "longer",
+        "currently",
+        "by",
+        "design",
+        "purpose",
+        "on",
+        "anymore",
+        "more",
+        "is",
+        "are",
+        "the",
+        "also",
+    }
+    return any(reading.low(i) not in small for i in range(start, end))
+
+
+def _boundary(reading: Reading, clause: Clause, start: int) -> int:
+    """Return where a negation that starts here stops reaching to the right."""
+    purpose = {i for m in reading.group("purpose") for i in range(m.start, m.end)}
+    needs = any(i in purpose for i in range(max(clause.start, start - 3), start))
+    for place in range(start, clause.end):
+        low = reading.low(place)
+        needs = needs or place in purpose
+        if needs and low in ("to", "for") and place > start and place not in purpose:
+            return place
+        if low in _CONDITION and low != "should":
+            return place
+        if low in ("except", "besides", "beyond") or (
+            low in ("other", "apart", "more") and reading.low(place + 1) in ("than", "from")
+        ):
+            return place
+        if low == "," and _comma_ends(reading, clause, place):
+            return place
+    return clause.end
+
+
+def _comma_ends(reading: Reading, clause: Clause, place: int) -> bool:
+    verb = reading.finite(place + 1, clause.end)
+    return verb is not None and not _has_or(reading, place, verb)
