@@ -18,6 +18,14 @@ from hpcgate.repo import find_root
 ROOT = find_root(Path(__file__).parent)
 COPIED = ("hosts.yaml", "release.yaml", "dependencies.yaml", "lanes.yaml", "claims.yaml")
 
+EXTRAS = (
+    "GOVERNANCE.md",
+    "CODE_OF_CONDUCT.md",
+    "docs/hpc_contracts.md",
+    "docs/model_spec.md",
+    "dist/wheel.whl",
+)
+
 
 class Checkout:
     """A git checkout below a temporary folder; every check has a session and one input file."""
@@ -41,7 +49,7 @@ class Checkout:
             for glob in check.inputs:
                 if not glob.startswith("!"):
                     self.write(glob.replace("**/", "").replace("**", "file").replace("*", "x"))
-        for name in ("GOVERNANCE.md", "CODE_OF_CONDUCT.md", "docs/model_spec.md", "dist/wheel.whl"):
+        for name in EXTRAS:
             self.write(name)
         self.git("init", "--quiet")
         self.commit()

@@ -201,7 +201,11 @@ def _replace(folder: Path, files: dict[str, str]) -> None:
             (new / "packet" / name).chmod(0o755 if _executable(name) else 0o644)
         if folder.exists():
             os.replace(folder, new / "before")
-        os.replace(new / "packet", folder)
+        try:
+            os.replace(new / "packet", folder)
+        except OSError:
+            os.replace(new / "before", folder)
+            raise
     finally:
         shutil.rmtree(new)
 
