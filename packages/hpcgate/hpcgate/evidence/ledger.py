@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from hpcgate.errors import GateError
 from hpcgate.evidence.contract import CONTRACT, Contract, contract, host_class
 from hpcgate.evidence.inputs import Tree, changes
-from hpcgate.evidence.statement import Outcome, Run, as_utc, build, parse
+from hpcgate.evidence.statement import Outcome, Run, as_utc, build, parse, reasons
 from hpcgate.repo import git, sha256_bytes, sha256_file, write_text
 
 __all__ = ["LEDGER", "Finding", "Ledger", "Record", "load", "record", "scan", "verify"]
@@ -174,8 +174,7 @@ def record(
             failed=tuple(failed),
         )
     except ValidationError as error:
-        reasons = (item["msg"].removeprefix("Value error, ") for item in error.errors())
-        raise GateError(f"check {check}: no record: {'; '.join(reasons)}") from None
+        raise GateError(f"check {check}: no record: {reasons(error)}") from None
     if run.finished_on > datetime.now(timezone.utc) + CLOCK_TOLERANCE:
         raise GateError(f"check {check}: it ends in the future", hint="set the clock")
     ledger = scan(root)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 from hpcgate.errors import GateError
 from hpcgate.evidence.junit import read_junit
@@ -18,7 +19,7 @@ def record_options(
     root: Path,
     check: str,
     *,
-    outcome: Outcome | None = None,
+    outcome: str | None = None,
     subjects: Sequence[Path] = (),
     command: str,
     started: str,
@@ -64,7 +65,7 @@ def record_options(
     return record(
         root,
         check,
-        outcome,
+        cast(Outcome, outcome),  # a word from outside; `record` checks it
         subjects=subjects,
         command=command,
         started=started,

@@ -19,7 +19,7 @@ from pydantic.alias_generators import to_camel
 
 from hpcgate.errors import GateError
 
-__all__ = ["Outcome", "Run", "as_utc", "build", "parse"]
+__all__ = ["Outcome", "Run", "as_utc", "build", "parse", "reasons"]
 
 PREDICATE = "https://in-toto.io/attestation/test-result/v0.1"
 OURS = "marsEarth"
@@ -118,9 +118,7 @@ def parse(content: bytes) -> Run:
     try:
         return _parse_statement(document)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "record"
-        raise GateError(f"{where}: {first['msg'].removeprefix('Value error, ')}") from None
+        raise GateError(reasons(error)) from None
     except (json_format.Error, ValueError, TypeError, KeyError, AttributeError) as error:
         raise GateError(f"is not an in-toto Statement v1: {error}") from None
     except RecursionError:
@@ -143,6 +141,16 @@ def as_utc(when: datetime | str) -> datetime:
     if when.tzinfo is None:
         raise GateError(f"{when.isoformat()} has no offset from UTC", hint="append +00:00")
     return when.astimezone(timezone.utc)
+
+
+def reasons(error: ValidationError) -> str:
+    """Return every problem of a run in one line, each with the field it is about."""
+    found = []
+    for problem in error.errors():
+        where = ".".join(str(part) for part in problem["loc"])
+        message = problem["msg"].removeprefix("Value error, ")
+        found.append(f"{where}: {message}" if where else message)
+    return "; ".join(found)
 
 
 def _parse_statement(document: Any) -> Run:
