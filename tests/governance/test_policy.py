@@ -321,6 +321,7 @@ def test_computation_is_seen(source: str) -> None:
         "for part in parts:\n    path = root / part['name']",
         "for i in r:\n    rest = text[:i] + text[i + 1:]",
         "for pair in pairs:\n    x = pair[0] * 2",
+        "for pair in pairs:\n    x = pair[-1] + 1",
         "total = sum(len(x) for x in rows)",
     ],
 )

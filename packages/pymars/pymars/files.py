@@ -1,4 +1,3 @@
-# Language policy: EXEMPT from the Rust-path rule. Reads and writes files; csv and pyarrow parse.
 """CSV and Parquet files for the command line."""
 
 from __future__ import annotations

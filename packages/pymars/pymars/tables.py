@@ -1,4 +1,3 @@
-# Language policy: EXEMPT from the Rust-path rule. Adapts inputs; NumPy and Arrow hold the values.
 """Turn what users hold (arrays, pandas, polars, Arrow) into one table of float64."""
 
 from __future__ import annotations

@@ -108,8 +108,11 @@ class _Detector(ast.NodeVisitor):
 
 
 def _is_element(node: ast.expr) -> bool:
-    """Tell a varying element (`x[i]`) from a field (`row["a"]`, `pair[0]`) and a slice."""
-    return isinstance(node, ast.Subscript) and not isinstance(node.slice, ast.Slice | ast.Constant)
+    """Tell a varying element (`x[i]`) from a field (`row["a"]`, `pair[-1]`) and a slice."""
+    if not isinstance(node, ast.Subscript):
+        return False
+    place = node.slice.operand if isinstance(node.slice, ast.UnaryOp) else node.slice
+    return not isinstance(place, ast.Slice | ast.Constant)
 
 
 def _is_arithmetic(node: ast.BinOp) -> bool:
