@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from hpcgate import policy
 from hpcgate.errors import GateError
 from hpcgate.policy.computation import find_computation
