@@ -30,127 +30,27 @@ Owner = Literal["", "ours", "other"]
 _NO = frozenset("✗✘❌✕❎—–×")
 _YES = frozenset("✓✔✅☑●")
 _SKIP = frozenset(
-    {
-        "currently",
-        "sorry",
-        "simply",
-        "and",
-        "but",
-        "still",
-        "so",
-        "well",
-        "at",
-        "present",
-        "alas",
-        "(",
-        '"',
-        ",",
-        "*",
-        "“",
-        "even",
-        ":",
-        "today",
-        "here",
-    }
+    'currently sorry simply and but still so well at present alas ( " , * “ even : today here'.split()
 )
-_PRONOUNS = frozenset(
-    {"it", "they", "its", "their", "which", "that", "who", "whose", "this", "these", "both"}
-)
+_PRONOUNS = frozenset("it they its their which that who whose this these both".split())
 _AGAINST = frozenset(
-    {
-        "than",
-        "unlike",
-        "not",
-        "without",
-        "over",
-        "versus",
-        "vs",
-        "against",
-        "from",
-        "before",
-        "to",
-        "with",
-        "outside",
-        "nor",
-    }
+    "than unlike not without over versus vs against from before to with outside nor".split()
 )
-_AUXILIARY = frozenset({"does", "do", "can", "is", "are", "has", "have", "will", "did"})
+_AUXILIARY = frozenset("does do can is are has have will did".split())
 _TAIL = frozenset(
-    {
-        "too",
-        "also",
-        "now",
-        "so",
-        "it",
-        "both",
-        "already",
-        "that",
-        ".",
-        "!",
-        ",",
-        "as",
-        "well",
-        "likewise",
-        ")",
-        ";",
-        "them",
-        "this",
-        "—",
-        "and",
-    }
+    "too also now so it both already that . ! , as well likewise ) ; them this — and".split()
 )
 _SMALL = _TAIL | frozenset(
-    {
-        "the",
-        "a",
-        "an",
-        "any",
-        "of",
-        "for",
-        "on",
-        "in",
-        "here",
-        "yet",
-        "this",
-        "these",
-        "those",
-        "such",
-        "following",
-        "at",
-        "all",
-        "today",
-        "code",
-        "support",
-        "plans",
-        "mode",
-        "kind",
-        "features",
-        "be",
-        "been",
-        "by",
-        "us",
-        "we",
-        "you",
-        "release",
-        "version",
-        "to",
-        "purpose",
-        "dependency",
-        "dependencies",
-        "claims",
-        "design",
-        "either",
-        "anything",
-        "things",
-        "there",
-        "or",
-        ":",
-        "anymore",
-        "project",
-        "will",
-        "find",
-    }
+    "the a an any of for on in here yet this these those such following at all today code "
+    "support plans mode kind features be been by us we you release version to purpose "
+    "dependency dependencies claims design either anything longer such thing things there or : anymore project "
+    "will find".split()
 )
+_LIKENED = frozenset(
+    "like as similar just following beside alongside with via through on using under from for in by"
+    " faster twice thanks instead".split()
+)
+_INVERTED = frozenset({"so", "as", "neither", "nor"})
 _EXTEND = frozenset({"too", "likewise", "same", "also", "follows", "follow", "joins", "matches"})
 
 
@@ -304,8 +204,12 @@ def owner(reading: Reading, clause: Clause, inherited: Owner) -> Owner:
     others = [
         m
         for m in reading.within("others", clause)
-        if m.start not in reading.inside_terms or _names_project(reading, m)
+        if reading.low(m.start - 1) not in ("than", "over", "versus", "vs", "as")
+        and (m.start not in reading.inside_terms or m.end - m.start > 1)
     ]
+    ours = [m for m in ours if not any(o.start <= m.start < o.end for o in others)]
+    if reading.low(clause.start) in _INVERTED and reading.low(clause.start + 1) in _AUXILIARY:
+        limit = clause.end
     if any(m.start < limit for m in ours):
         return "ours"
     if any(m.start < limit for m in others) and not _compared(reading, clause):
@@ -328,40 +232,8 @@ def _set_aside(reading: Reading, match: Match) -> bool:
 
 
 def _compared(reading: Reading, clause: Clause) -> bool:
-    first = reading.low(clause.start)
-    return first in (
-        "unlike",
-        "like",
-        "compared",
-        "as",
-        "than",
-        "similar",
-        "just",
-        "contrary",
-        "following",
-        "against",
-        "versus",
-        "instead",
-        "beside",
-        "alongside",
-        "with",
-        "via",
-        "through",
-        "on",
-        "using",
-        "under",
-        "from",
-        "for",
-        "in",
-        "by",
-        "faster",
-        "twice",
-        "than",
-    )
-
-
-def _names_project(reading: Reading, match: Match) -> bool:
-    return match.end - match.start > 1
+    """Whether the other project is only what ours is likened to: `like XGBoost, it ...`."""
+    return reading.low(clause.start) in _LIKENED
 
 
 def _enabled(reading: Reading, clause: Clause, ours: list[Match], limit: int) -> bool:

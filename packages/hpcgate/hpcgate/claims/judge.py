@@ -99,6 +99,9 @@ class Judge:
         claims: list[Claim] = []
         for place, here in enumerate(said):
             following = unit.text[cut[place + 1].start :] if place + 1 < len(cut) else unit.after
+            asked = place > 0 and _WHAT_IS.match(cut[place - 1].text) and cut[place - 1].question
+            if asked and cut[place].words[0].low in ("a", "an", "the"):
+                continue
             for thing in here:
                 if thing.status == "" and not self._excused(
                     unit, cut[place], read[place][0], thing, following
@@ -129,17 +132,25 @@ class Judge:
         things = [(m, self.lexicon.terms[m.key].number, False) for m in reading.terms]
         things += [(m, level, True) for m, level in declared]
         whose = inherited
+        flipped = False
         for clause in reading.clauses:
             inside = [t for t in things if clause.start <= t[0].start < clause.end]
             whose = owner(reading, clause, whose)
             if not inside:
                 self._refer_back(reading, clause, whose, said or before, said)
                 continue
-            spans = list(denied_spans(reading, clause))
+            spans = (
+                []
+                if flipped and _ends_in_not(reading, clause)
+                else list(denied_spans(reading, clause))
+            )
+            flipped = bool(spans) and bool(
+                reading.within("predicate", clause) or reading.within("transitive", clause)
+            )
             common = self._clause_status(reading, clause)
             for match, level, is_level in inside:
                 status = common
-                if any(a <= match.start < b for a, b in spans):
+                if any(a <= match.start < b for a, b in spans) or self._self_denied(match, reading):
                     status = status or "deny"
                 elif whose == "other":
                     status = status or "other"
@@ -151,8 +162,16 @@ class Judge:
         self._spread(reading, said)
         return said, whose
 
+    def _self_denied(self, match: Match, reading: Reading) -> bool:
+        """Whether the sentence holds words that deny just this term."""
+        denials = self.lexicon.denials.get(match.key)
+        return denials is not None and any(
+            found.end <= match.start or found.start >= match.end
+            for found in denials.find(reading.words)
+        )
+
     def _clause_status(self, reading: Reading, clause: Clause) -> Status:
-        if reading.within("policy", clause):
+        if any(reading.within("policy", part) for part in _joined(reading, clause)):
             return "mention"
         if definition(reading, clause):
             return "mention"
@@ -167,8 +186,14 @@ class Judge:
 
     def _wording(self, reading: Reading) -> bool:
         """Whether a quotation is about words; a testimonial is not."""
-        inside = [m for m in reading.group("quoting") if not is_quoted(reading.words, m)]
-        return bool(inside) and not reading.group("testimonial")
+        outside = [m for m in reading.group("quoting") if not is_quoted(reading.words, m)]
+        if any(reading.low(m.start) in _META for m in outside):
+            return True
+        personal = any(
+            word.low in _PERSONAL and is_quoted(reading.words, Match("", i, i + 1))
+            for i, word in enumerate(reading.words)
+        )
+        return bool(outside) and not personal and not reading.group("testimonial")
 
     def _refer_back(
         self,
@@ -191,7 +216,8 @@ class Judge:
         elif said is earlier or said:
             text = " ".join(reading.words[i].text for i in range(clause.start, clause.end))
             reply = answer(self.lexicon, text) if clause.link or clause.start else ""
-            if reply in ("deny", "plan") and kind != "deny":
+            alone = clause.end - clause.start <= 2 or reading.low(clause.start) in _ITSELF
+            if reply in ("deny", "plan") and (kind != "deny" or alone):
                 for thing in said:
                     thing.status = thing.status or reply
 
@@ -234,7 +260,7 @@ class Judge:
             else reading.clauses[-1]
         )
         now = bool(reading.within("now", clause))
-        if sentence.question and self._answered(unit, following):
+        if sentence.question and self._answered(sentence, following):
             return True
         if unit.state == "open" and not now:
             return True
@@ -251,9 +277,9 @@ class Judge:
             return True
         return self._under_title(unit, reading, clause, ours, now)
 
-    def _answered(self, unit: Unit, following: str) -> bool:
+    def _answered(self, sentence: Sentence, following: str) -> bool:
         """Whether a question is open or answered with no."""
-        if not following.strip():
+        if not following.strip() or _WHAT_IS.match(sentence.text):
             return True
         reply = answer(self.lexicon, following)
         if reply:
@@ -334,7 +360,9 @@ class Judge:
         replies = [self._cell(h, c) for h, c in columns]
         if not {"deny", "plan"} & set(replies) and self._lead(first) not in ("deny", "plan"):
             claims += self._prose(
-                Unit(named, unit.line, leads=(*unit.leads,), headings=unit.headings)
+                Unit(
+                    named, unit.line, leads=unit.leads, headings=unit.headings, after=columns[0][1]
+                )
             )
         for (header, cell), reply in zip(columns, replies, strict=True):
             if reply in ("deny", "plan"):
@@ -357,6 +385,8 @@ class Judge:
     def _cell(self, header: str, cell: str) -> Status:
         reply = answer(self.lexicon, cell)
         over = self._lead(header)
+        if reply == "deny" and "default" in header.lower():
+            return ""
         if over == "deny" and reply in ("affirm", "deny"):
             return "deny" if reply == "affirm" else ""
         if over == "plan" and reply == "affirm":
@@ -413,6 +443,35 @@ class Judge:
         return claims
 
 
+def _joined(reading: Reading, clause: Clause) -> list[Clause]:
+    """Return a clause with those that a colon, a dash or a bracket ties to it."""
+    place = reading.clauses.index(clause)
+    found = [clause]
+    for other in reading.clauses[place + 1 :]:
+        if other.link not in _TIES:
+            break
+        found.append(other)
+    if clause.link in _TIES and place:
+        found.append(reading.clauses[place - 1])
+    return found
+
+
+def _ends_in_not(reading: Reading, clause: Clause) -> bool:
+    """Whether a clause ends in `is not`, leaving out what was said before."""
+    end = clause.end
+    while end > clause.start and not reading.low(end - 1)[:1].isalnum():
+        end -= 1
+    return reading.low(end - 1) == "not"
+
+
+_TIES = frozenset({":", "(", "—", "which"})
+_META = frozenset(
+    "word words phrase phrases term terms sentence wording flagged flags flag rejects rejected"
+    " refuses refused avoid forbidden banned never slogan expression string label must".split()
+)
+_ITSELF = frozenset({"it", "they", "this", "that", "these", "both", "not", "none"})
+_PERSONAL = frozenset({"we", "our", "us", "my", "i", "ours"})
+_WHAT_IS = re.compile(r"\W*what\b.*\b(?:is|are|means?|does)\b", re.IGNORECASE)
 _LEVEL = re.compile(r"H[0-4]")
 _OWN_LEVEL = re.compile(r"\b(?:hpc|contract|implemented)\b")
 _ABSENT = re.compile(

@@ -42,6 +42,7 @@ class Term(Group):
     level: Literal["H1", "H2", "H3", "H4"]
     cues: tuple[Phrase, ...] = ()
     unless: tuple[Phrase, ...] = ()
+    denials: tuple[Phrase, ...] = ()
     default: Literal["claim", "pass"] = "claim"
 
     @property
@@ -149,6 +150,11 @@ class Lexicon:
             )
             for term in data.terms
         }
+        self.denials = {
+            term.id: Phrases([("denial", p) for p in term.denials], classes)
+            for term in data.terms
+            if term.denials
+        }
         self.verbs = frozenset(_verb_forms(data.verbs))
 
     def terms_in(self, words: tuple[Word, ...], around: tuple[Word, ...] = ()) -> list[Match]:
@@ -156,46 +162,36 @@ class Lexicon:
 
         The longest phrase wins, so that `normally distributed` hides `distributed`.
         """
-        found = self._terms.find(words)
-        if not found:
-            return []
+        found = [
+            match
+            for match in self._terms.find(words)
+            if not match.key or self._means_it(match, words, around)
+        ]
         chosen: list[Match] = []
         for match in sorted(found, key=lambda m: (m.start - m.end, m.key != "", m.start)):
-            if all(
-                match.end <= other.start
-                or match.start >= other.end
-                or (
-                    match.key
-                    and other.key
-                    and match.key != other.key
-                    and self.terms[match.key].number > self.terms[other.key].number
-                )
-                for other in chosen
-            ):
+            if not any(self._hides(other, match) for other in chosen):
                 chosen.append(match)
-        return sorted(
-            (m for m in chosen if m.key and self._means_it(m, words, around)),
-            key=lambda m: m.start,
-        )
+        return sorted((m for m in chosen if m.key), key=lambda m: m.start)
+
+    def _hides(self, chosen: Match, match: Match) -> bool:
+        """Whether a longer phrase stands over a shorter one that needs no higher level."""
+        if match.end <= chosen.start or match.start >= chosen.end:
+            return False
+        if not chosen.key or not match.key:
+            return True
+        return self.terms[match.key].number <= self.terms[chosen.key].number
 
     def _means_it(self, match: Match, words: tuple[Word, ...], around: tuple[Word, ...]) -> bool:
         """Whether a term has its technical meaning in this sentence."""
         term = self.terms[match.key]
+        if not term.cues and not term.unless:
+            return True
         cues, unless = self._cues[match.key]
         rest = words[: match.start] + _HOLE + words[match.end :]
-        if term.cues and (
-            cues.any(rest)
-            or cues.any(around)
-            or cues.any(words[max(0, match.start - 2) : match.end + 2])
-        ):
-            strong = True
-        else:
-            strong = False
-        if strong and not (term.unless and unless.any(rest)):
+        beside = words[max(0, match.start - 2) : match.end + 2]
+        if cues.any(rest) or cues.any(around) or cues.any(beside):
             return True
-        if term.unless and unless.any(words):
-            return False
-        return strong or term.default == "claim"
+        return term.default == "claim" and not unless.any(words)
 
     @cached_property
     def groups(self) -> dict[str, Phrases]:

@@ -80,6 +80,12 @@ _FALLBACK = frozenset(
         "floor",
     }
 )
+_OPENERS = frozenset(
+    "without with on in at for thanks like unlike as once after before by from using given except"
+    " far compared similar contrary under over across during through instead apart besides beyond"
+    " today currently here now via where inside outside unless rather despite".split()
+)
+_AUX = frozenset({"do", "does", "can", "is", "are", "will", "has", "have", "did"})
 _JOIN = _MARKS | {"and", "or", "nor", "to", "that"}
 _EXCEPT = frozenset({"except", "besides", "beyond", "other", "apart", "but"})
 
@@ -146,12 +152,16 @@ def split_clauses(reading: Reading) -> list[Clause]:
         low = word.low
         if low in _HARD:
             cuts.append((place + 1, low))
+        elif low in ("so", "neither", "nor", "as") and place and reading.low(place + 1) in _AUX:
+            cuts.append((place, "and"))
+        elif low in _RELATIVE and cuts[-1][0] == place:
+            continue
         elif low in _TURN or low in _RELATIVE or (low == "yet" and _is_turn(reading, place)):
             if not (low in ("while", "though") and place == 0):
                 cuts.append((place + 1, low))
         elif low == "," and (link := _after_comma(reading, place)):
             cuts.append((place + 1, link))
-        elif low in ("and", "or", "so") and place and _new_verb(reading, place):
+        elif low in ("and", "or", "so") and place > cuts[-1][0] + 1 and _new_verb(reading, place):
             cuts.append((place + 1, "and"))
         elif low in ("because", "since", "as") and place and reading.low(place + 1) in _PRONOUN:
             cuts.append((place + 1, "because"))
@@ -183,7 +193,9 @@ def _after_comma(reading: Reading, place: int) -> str:
             return ","
     verb = reading.finite(start, min(start + 6, len(reading.words)))
     # The main clause after an opening phrase: "Without MPI, rows are spread over hosts".
-    opening = reading.finite(0, place) is None or reading.low(0) in _CONDITION
+    opening = reading.low(0) in _CONDITION or (
+        reading.finite(0, place) is None and reading.low(0) in _OPENERS
+    )
     if verb is not None and verb > start and opening and not _has_or(reading, place, verb):
         return ","
     return ""
@@ -232,10 +244,18 @@ def denied_spans(reading: Reading, clause: Clause) -> Iterator[tuple[int, int]]:
         if free(match)
     ]
     negators.sort(key=lambda pair: pair[1].start)
+    if _cancelled(negators):
+        return
     for name, match in negators:
         if _conditional(reading, clause, match):
             continue
         yield from _REACH[name](reading, clause, match)
+
+
+def _cancelled(negators: list[tuple[str, Match]]) -> bool:
+    """Whether two negations cancel: `no device is left out`."""
+    names = [name for name, _ in negators]
+    return len(names) == 2 and names[0] == "determiner" and names[1] in ("predicate", "transitive")
 
 
 def _conditional(reading: Reading, clause: Clause, match: Match) -> bool:

@@ -223,7 +223,7 @@ def _readings(low: str) -> Iterator[str]:
     elif low[0].isalpha():
         yield "_"
         for ending in _PLURAL:
-            if low.endswith(ending) and len(low) > len(ending) + 1:
+            if low.endswith(ending) and len(low) > len(ending) + 2:
                 yield low[: -len(ending)]
 
 

@@ -1,0 +1,77 @@
+# Language policy: EXEMPT from the Rust-path rule. Parses arguments and prints; no computation.
+"""The command line of the gate: results on standard output, logs on standard error."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from hpcgate.claims.gate import check, level_number
+from hpcgate.claims.output import FORMATS
+from hpcgate.errors import GateError
+from hpcgate.repo import find_root
+
+__all__ = ["main"]
+
+_VARIABLE = "HPC_EVIDENCE_LEVEL"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the gate and return the exit status: 0 clean, 1 findings, 2 an error.
+
+    Examples
+    --------
+    >>> main(["--path", "LICENSE", "--assume-evidence", "H0"])
+    0
+    """
+    options = _parser().parse_args(argv)
+    try:
+        root = find_root(Path(options.root) if options.root else None)
+        level = _assumed(options.assume_evidence)
+        named = [*options.path, *options.files]
+        paths = [Path.cwd() / path for path in named] if named else None
+        findings = check(root, paths, strict=options.strict, level=level)
+    except GateError as error:
+        print(f"claims: {error}", file=sys.stderr)
+        return 2
+    sys.stdout.write(FORMATS[options.format](findings))
+    count = len(findings)
+    print(f"claims: {count} finding{'' if count == 1 else 's'}", file=sys.stderr)
+    return 1 if findings else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="check_hpc_claims.py",
+        description="Refuse sentences that claim more than the recorded evidence supports.",
+    )
+    parser.add_argument(
+        "--strict", action="store_true", help="also refuse placeholders in what is bound upstream"
+    )
+    parser.add_argument(
+        "--path",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="check this file only; may be repeated",
+    )
+    parser.add_argument(
+        "--assume-evidence",
+        metavar="LEVEL",
+        help=f"H0 to H4 or none, instead of the ledger; wins over {_VARIABLE}",
+    )
+    parser.add_argument("--format", choices=sorted(FORMATS), default="text")
+    parser.add_argument("--root", metavar="FOLDER", help="the checkout; found from here by default")
+    parser.add_argument("files", nargs="*", metavar="FILE", help="files, as pre-commit passes them")
+    return parser
+
+
+def _assumed(flag: str | None) -> int | None:
+    """Return the level to assume: the flag, else the variable, else none."""
+    if flag is not None:
+        return level_number(flag, "--assume-evidence")
+    value = os.environ.get(_VARIABLE)
+    return level_number(value, _VARIABLE) if value else None

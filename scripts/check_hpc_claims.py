@@ -1,0 +1,61 @@
+#!/usr/bin/env python3
+# Language policy: EXEMPT from the Rust-path rule. Starts the claims gate; no computation.
+"""Start the claims gate with any python3; `hpcgate.claims` does the work.
+
+Example: `python3 scripts/check_hpc_claims.py --strict`
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "packages" / "hpcgate"
+NEEDED = "import markdown_it, packaging, pydantic, ruamel.yaml"
+MARKER = "HPC_CLAIMS_REEXECUTED"
+
+
+def main() -> int:
+    """Run the gate here, or in an interpreter of the checkout that has its libraries."""
+    sys.path.insert(0, str(PACKAGE))
+    try:
+        from hpcgate.claims import main as run
+    except ImportError as error:
+        return elsewhere(error)
+    arguments = sys.argv[1:]
+    if "--root" not in " ".join(arguments):
+        arguments = ["--root", str(ROOT), *arguments]
+    return run(arguments)
+
+
+def elsewhere(error: ImportError) -> int:
+    """Start again with the newest session interpreter that can, or say what to install."""
+    if MARKER not in os.environ:
+        found = sorted(
+            ROOT.glob(".nox/*/bin/python"), key=lambda p: p.lstat().st_mtime, reverse=True
+        )
+        for python in found:
+            if able(python):
+                os.environ[MARKER] = "1"
+                sys.stdout.flush()
+                os.execv(python, [str(python), str(Path(__file__).resolve()), *sys.argv[1:]])
+    print(
+        f"claims: {error.name or error} is not installed for {sys.executable}; "
+        "run: python3 -m pip install ./packages/hpcgate (or: nox -s claims)",
+        file=sys.stderr,
+    )
+    return 2
+
+
+def able(python: Path) -> bool:
+    """Whether an interpreter has the libraries of the gate."""
+    try:
+        tried = subprocess.run([python, "-c", NEEDED], capture_output=True, timeout=30, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return tried.returncode == 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
