@@ -42,8 +42,11 @@ pub(super) fn grow(
             pass.undo(added);
             break Stop::Thresh;
         }
+        for k in added.first_term..pass.columns.len() {
+            pass.slots.push(slots + 1 + k - added.first_term);
+        }
         slots += 2;
-        pass.offer_parents(added.first_term);
+        pass.offer_parents();
         let step = pass.step(tss);
         let rsq = step.rsq;
         let go_on = progress(&step, most);
@@ -70,6 +73,10 @@ struct Pass<'a> {
     frame: Frame,
     /// Values of every term, times sqrt(weight).
     columns: Vec<Vec<f64>>,
+    /// Slot of every term, counted from 1.
+    slots: Vec<usize>,
+    /// Terms from here on have not been offered as parents yet.
+    waiting: usize,
     blocks: Vec<Block>,
 }
 
@@ -90,9 +97,11 @@ impl<'a> Pass<'a> {
             basis: Basis::intercept(),
             frame,
             columns: vec![prepared.root_weights.clone()],
+            slots: vec![1],
+            waiting: 0,
             blocks: Vec::new(),
         };
-        pass.offer_parents(0);
+        pass.offer_parents();
         pass
     }
 
@@ -106,9 +115,14 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Terms from `first` on may be parents: set up a block for each variable they can take.
-    fn offer_parents(&mut self, first: usize) {
-        for parent in first..self.columns.len() {
+    /// Set up a block for each variable that a new parent can take.
+    ///
+    /// A term waits until there are as many terms as its slot number: so does R `earth`, and single
+    /// hinges leave slots empty.
+    fn offer_parents(&mut self) {
+        while self.waiting < self.columns.len() && self.slots[self.waiting] <= self.columns.len() {
+            let parent = self.waiting;
+            self.waiting += 1;
             if self.basis.degree(parent) >= self.options.max_degree {
                 continue;
             }

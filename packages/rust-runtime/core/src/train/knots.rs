@@ -56,27 +56,33 @@ pub(super) struct Grid {
 ///
 /// With e the end zone and n all rows, the first knot comes after e + ceil(((n - 2e - 1) mod
 /// minspan) / 2) rows of the parent and the next every minspan rows; the knot is the next lower
-/// value. When the end zones leave no room there is one knot in the middle.
+/// value. Rows that share the largest value count as one, as no hinge can part them. At least e
+/// rows lie at or below a knot. When the end zones leave no room there is one knot in the middle.
 pub(super) fn grid(variable: &Variable, on: &[bool], spans: Spans) -> Grid {
     let n = on.len();
-    let n_on = on.iter().filter(|&&on| on).count();
     let (e, step) = (spans.endspan, spans.minspan);
-    let (first, last) = match n.checked_sub(e.saturating_mul(2).saturating_add(1)) {
-        Some(free) => (e + (free % step).div_ceil(2), n_on.saturating_sub(e)),
-        None => (n_on / 2, n_on / 2),
+    let top = on_rows_at_the_top(variable, on);
+    let (first, end) = match n.checked_sub(e.saturating_mul(2).saturating_add(1)) {
+        Some(free) => (e + (free % step).div_ceil(2), e),
+        None => (on.iter().filter(|&&on| on).count() / 2, 0),
     };
     let mut knots: Vec<f64> = Vec::new();
     let mut segment = vec![0; n];
     let mut above = 0;
-    let mut next = first.max(1);
+    let mut next = first.max(1) + top.saturating_sub(1);
     for (position, &row) in variable.order.iter().enumerate() {
         let row = row as usize;
         segment[row] = knots.len() as u32;
         above += usize::from(on[row]);
-        if !on[row] || above != next || above > last {
+        if !on[row] || above != next || n - position <= end {
             continue;
         }
-        next += step;
+        // Without room for two end zones there is one knot, so no next one.
+        next += if end == 0 && spans.endspan > 0 {
+            n
+        } else {
+            step
+        };
         let Some(&below) = variable.order.get(position + 1) else {
             break;
         };
@@ -87,4 +93,17 @@ pub(super) fn grid(variable: &Variable, on: &[bool], spans: Spans) -> Grid {
         }
     }
     Grid { knots, segment }
+}
+
+/// Rows of the parent that share its largest value of the variable.
+fn on_rows_at_the_top(variable: &Variable, on: &[bool]) -> usize {
+    let mut rows = variable
+        .order
+        .iter()
+        .map(|&row| row as usize)
+        .filter(|&row| on[row])
+        .peekable();
+    let Some(&first) = rows.peek() else { return 0 };
+    rows.take_while(|&row| variable.values[row] == variable.values[first])
+        .count()
 }
