@@ -115,7 +115,7 @@ class _Gate:
         except UnicodeDecodeError as error:
             line = raw.count(b"\n", 0, error.start) + 1
             return [Finding(name, line, "unreadable", name, "not UTF-8 text")]
-        document = read(Path(name), text)
+        document = read(Path(name), text, self.lexicon.may_claim)
         found = [Finding(name, p.line, "unreadable", name, p.message) for p in document.problems]
         found += self._declared(name, document)
         for unit in document.units:

@@ -73,6 +73,9 @@ class Judge:
 
     def claims(self, unit: Unit) -> list[Claim]:
         """Return what a unit claims, in order."""
+        said = "\n".join((unit.text, *unit.leads[:1], *(unit.row.headers if unit.row else ())))
+        if not self.lexicon.may_claim(said) and not _LEVEL.search(said):
+            return []
         if unit.kind == "row":
             return self._row(unit)
         if unit.kind == "code":
@@ -395,8 +398,8 @@ class Judge:
 
     def _rule_table(self, head: str) -> bool:
         words = split_words(head)
-        named = {"word", "words", "term", "terms", "phrase", "wording", "meaning", "abbreviation"}
-        return self.lexicon.groups["policy"].any(words) or any(w.low in named for w in words)
+        groups = self.lexicon.groups
+        return groups["policy"].any(words) or groups["rule_heads"].any(words)
 
     def _whose(self, text: str) -> Owner:
         reading = Reading(self.lexicon, split_words(text), [])
@@ -413,6 +416,8 @@ class Judge:
         if reply in ("deny", "plan"):
             return []
         above = unit.leads[1:]
+        if any(lead in _LISTINGS for lead in unit.leads):
+            return [claim for claim in self._prose(unit) if claim.level > _NAMED_PARTS]
         claims = self._prose(Unit(key, unit.line, leads=above, headings=unit.headings[1:]))
         if reply != "affirm":
             claims += self._prose(unit)
@@ -431,11 +436,13 @@ class Judge:
         if not ours and self.lexicon.groups["others"].any(split_words(unit.text)):
             return []
         for line in unit.text.splitlines():
+            if not self.lexicon.may_claim(line):
+                continue
             code, _, comment = line.partition("#")
             if line.lstrip().startswith("#SBATCH"):
                 code, comment = line, ""
             terms = self.lexicon.terms_in(split_words(code))
-            if terms and not _ABSENT.search(code):
+            if terms and not _ABSENT.search(code[:_LINE]):
                 best = max(terms, key=lambda m: self.lexicon.terms[m.key].number)
                 claims.append(Claim(self.lexicon.terms[best.key].number, best.key, line.strip(), 0))
             if comment.strip():
@@ -474,6 +481,10 @@ _PERSONAL = frozenset({"we", "our", "us", "my", "i", "ours"})
 _WHAT_IS = re.compile(r"\W*what\b.*\b(?:is|are|means?|does)\b", re.IGNORECASE)
 _LEVEL = re.compile(r"H[0-4]")
 _OWN_LEVEL = re.compile(r"\b(?:hpc|contract|implemented)\b")
+# A part that is only listed says nothing about speed or boundary; a device library does.
+_LISTINGS = frozenset({"dependencies", "crates", "checksums", "builddependencies", "sources"})
+_NAMED_PARTS = 2
+_LINE = 1000
 _ABSENT = re.compile(
     r"\bassert\b.*\bnot\b|\bnot in\b|\bis None\b|\bisn't\b|\b(?:False|false|OFF|off|none|None)\b"
     r"|=\s*['\"]?(?:0|1|no|cpu)\b|--(?:no|without|disable|exclude)-|~\w|\bconflicts\(|\braise\b"

@@ -80,6 +80,7 @@ class Cues(FactModel):
     quoting: Group
     testimonial: Group
     citation: Group
+    rule_heads: Group = Field(alias="rule-heads")
     mention_heading: Group = Field(alias="mention-heading")
     planned_heading: Group = Field(alias="planned-heading")
     denied_heading: Group = Field(alias="denied-heading")
@@ -156,6 +157,10 @@ class Lexicon:
             if term.denials
         }
         self.verbs = frozenset(_verb_forms(data.verbs))
+
+    def may_claim(self, text: str) -> bool:
+        """Whether a text could name a capability at all; a cheap first look."""
+        return self._terms.may_occur(text)
 
     def terms_in(self, words: tuple[Word, ...], around: tuple[Word, ...] = ()) -> list[Match]:
         """Return the capabilities named in a sentence; `around` gives context for cues.

@@ -14,7 +14,14 @@ from typing import NamedTuple
 
 __all__ = ["Match", "Phrases", "Sentence", "Word", "sentences", "split_words"]
 
+_ENDINGS = "md|py|pyi|rs|ya?ml|toml|json|eb|sh|lock|txt|cff|h|c|gz|crate|whl|html|r|jl|go|ts|cs"
+# Paths, sessions and ids of the contract are names of things here, whatever words they hold.
+_NAMES = (
+    rf"(?:[\w.*{{}}-]{{1,60}}/){{0,12}}[\w*-]{{1,60}}\.(?:{_ENDINGS})\b(?!\()"
+    r"|[\w.-]{1,60}/[\w./-]{0,120}\*[\w./*-]{0,120}|nox -[st] [\w-]{1,60}|\b[hH][0-4]-[a-z-]{1,60}\b"
+)
 _WORD = re.compile(
+    rf"(?P<name>{_NAMES})|"
     r"(?P<number>\d+(?:[.,]\d+)*)(?P<unit>[A-Za-z×%]*)"
     r"|(?P<word>[^\W\d_]\w*?)(?P<not>n['’]t)\b"
     r"|(?P<plain>[^\W\d_][^\W_]*)(?:['’](?:s|re|ve|ll|d|m)\b)?"
@@ -27,6 +34,7 @@ _SHORT = re.compile(
 )
 _IRREGULAR = {"ca": "can", "wo": "will", "sha": "shall", "cannot": "can not"}
 _GAP = 3
+_LONGEST = 200
 _PLURAL = ("s", "es")
 
 
@@ -73,7 +81,9 @@ def split_words(text: str) -> tuple[Word, ...]:
     found: list[Word] = []
     for match in _WORD.finditer(text):
         start, end = match.span()
-        if match["number"]:
+        if match["name"]:
+            found.append(Word("path", "path", start, end))
+        elif match["number"]:
             found.append(Word(match[0], match[0].lower(), start, end))
         elif match["not"]:
             stem = match["word"].lower()
@@ -108,18 +118,27 @@ def sentences(text: str) -> list[Sentence]:
         piece = text[start:end]
         if _SHORT.search(piece.rstrip()[-8:]) and end < len(text):
             continue
-        if piece.strip():
-            found.append(_sentence(piece, start))
+        found.extend(_pieces(piece, start))
         start = end
-    if text[start:].strip():
-        found.append(_sentence(text[start:], start))
+    found.extend(_pieces(text[start:], start))
     return found
 
 
-def _sentence(piece: str, start: int) -> Sentence:
-    lead = len(piece) - len(piece.lstrip())
+def _pieces(piece: str, start: int) -> Iterator[Sentence]:
+    """Yield a sentence, or parts of one that is too long to be read in one go."""
     body = piece.strip()
-    return Sentence(body, start + lead, split_words(body))
+    if not body:
+        return
+    start += len(piece) - len(piece.lstrip())
+    words = split_words(body)
+    if len(words) <= _LONGEST:
+        yield Sentence(body, start, words)
+        return
+    for first in range(0, len(words), _LONGEST):
+        part = words[first : first + _LONGEST]
+        begin = part[0].start
+        moved = tuple(w._replace(start=w.start - begin, end=w.end - begin) for w in part)
+        yield Sentence(body[begin : part[-1].end], start + begin, moved)
 
 
 @dataclass(slots=True)
@@ -150,10 +169,19 @@ class Phrases:
         self, phrases: Iterable[tuple[str, str]], classes: dict[str, Sequence[str]]
     ) -> None:
         self._root = _Node()
+        anchors: set[str] = set()
         for key, phrase in phrases:
             for steps in _expand(phrase, classes):
                 self._add(key, steps)
-        self.first = frozenset(self._root.next)
+                anchors.update(_anchor(steps))
+        self._anchors = frozenset(anchors)
+
+    def may_occur(self, text: str) -> bool:
+        """Whether a text holds a word without which no phrase can occur; cheap and never wrong."""
+        for word in set(_LETTERS.findall(text.lower())):
+            if word in self._anchors or word[:-1] in self._anchors or word[:-2] in self._anchors:
+                return True
+        return bool(_MEASURE.search(text))
 
     def find(self, words: Sequence[Word]) -> list[Match]:
         """Return every phrase found, in order; of phrases of one key the longest per start."""
@@ -253,4 +281,13 @@ def _expand(phrase: str, classes: dict[str, Sequence[str]]) -> Iterator[list[tup
         yield from _expand(f"{phrase[: choice.start()]}{option}{phrase[choice.end() :]}", classes)
 
 
+def _anchor(steps: list[tuple[str, ...]]) -> tuple[str, ...]:
+    """Return the step of a phrase that rules out most texts: the one with the longest words."""
+    plain = [step for step in steps if not any(s[:1] in "<._" for s in step)]
+    best = max(plain, key=lambda step: min(map(len, step)), default=())
+    return tuple(word.lower() for word in best)
+
+
+_LETTERS = re.compile(r"[a-z]+[0-9]*[a-z]*|[0-9]")
+_MEASURE = re.compile(r"\d\s?(?:[x×]|[mun]?s)\b")
 _CHOICE = re.compile(r"\{(?P<name>[^}]+)\}|\((?P<options>[^)]+)\)")

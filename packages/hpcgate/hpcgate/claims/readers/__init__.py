@@ -16,7 +16,8 @@ from hpcgate.claims.readers import comments, fields, markdown, python
 
 __all__ = ["known", "read"]
 
-Reader = Callable[[str, str], Document]
+Hint = Callable[[str], bool]
+Reader = Callable[[str, str, Hint], Document]
 
 _BY_SUFFIX: dict[str, Reader] = {
     **dict.fromkeys((".md", ".markdown", ".txt", ".rst", ".qmd", ".rmd"), markdown.read),
@@ -47,8 +48,17 @@ def known(path: PurePath) -> bool:
     return _reader(path) is not None
 
 
-def read(path: PurePath, text: str) -> Document:
+def read(path: PurePath, text: str, hint: Hint = bool) -> Document:
     """Return a file as units; a kind that no reader knows is read as plain prose.
+
+    Parameters
+    ----------
+    path : PurePath
+        The name of the file, which decides the reader.
+    text : str
+        What the file holds.
+    hint : callable
+        Whether a text is worth cutting up; a reader may leave out what is not.
 
     Examples
     --------
@@ -60,14 +70,21 @@ def read(path: PurePath, text: str) -> Document:
     first, _, rest = text.partition("\n")
     match = _LEVEL_LINE.match(first)
     if match is None or reader is markdown.read and first.startswith("---"):
-        return reader(path.name, text)
+        return _guarded(reader, path.name, text, hint)
     # The level line is blanked so that line numbers stay right and JSON stays JSON.
-    document = reader(path.name, "\n" + rest)
+    document = _guarded(reader, path.name, "\n" + rest, hint)
     level = parse_level(match["level"])
     if level is None:
         bad = Problem(1, f"hpc_level: {match['level']!r} is not one of H0, H1, H2, H3, H4")
         return Document(document.units, None, 1, (*document.problems, bad))
     return Document(document.units, level, 1, document.problems)
+
+
+def _guarded(reader: Reader, name: str, text: str, hint: Hint) -> Document:
+    try:
+        return reader(name, text, hint)
+    except RecursionError:
+        return Document((), problems=(Problem(1, "nested too deeply to be read"),))
 
 
 def parse_level(text: str) -> int | None:

@@ -4,11 +4,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import PurePath
 
 from hpcgate.claims.model import Document, Unit
 from hpcgate.claims.readers import markdown
+
+Hint = Callable[[str], bool]
 
 __all__ = ["SUFFIXES", "read"]
 
@@ -18,25 +21,27 @@ _STYLES = {
     **dict.fromkeys((".rs", ".h", ".c", ".go", ".cs", ".ts", ".js", ".hpp", ".mojo"), _SLASHES),
     **dict.fromkeys((".sh", ".r", ".jl", ".def", ".bash"), _HASH),
 }
+_LEVEL = re.compile(r"\bH[0-4]\b|\(evidence: ")
 SUFFIXES = tuple(_STYLES)
 
 
-def read(name: str, text: str) -> Document:
+def read(name: str, text: str, hint: Hint) -> Document:
     """Return the comments of a source file as Markdown units."""
     style = _STYLES.get(PurePath(name).suffix.lower(), _HASH)
-    return Document(tuple(_units(text, style)))
+    return Document(tuple(_units(text, style, hint)))
 
 
-def _units(text: str, style: re.Pattern[str]) -> Iterator[Unit]:
+def _units(text: str, style: re.Pattern[str], hint: Hint) -> Iterator[Unit]:
     block: list[str] = []
     start = 0
-    for number, row in enumerate(text.split("\n"), 1):
+    for number, row in enumerate([*text.split("\n"), ""], 1):
         match = style.match(row)
         if match is not None and not row.startswith("#!"):
             start = start if block else number
             block.append(match["text"])
         elif block:
-            yield from markdown.units("\n".join(block), start - 1, docstring=True)
+            whole = "\n".join(block)
+            if hint(whole) or _LEVEL.search(whole):
+                for unit in markdown.units(whole, start - 1, docstring=True):
+                    yield replace(unit, near=f"{unit.near}\n{whole}")
             block = []
-    if block:
-        yield from markdown.units("\n".join(block), start - 1, docstring=True)

@@ -14,9 +14,12 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from hpcgate.claims.model import Document, Problem, Unit
 
+Hint = Callable[[str], bool]
+
 __all__ = ["flatten", "leaf", "read_json", "read_toml", "read_yaml"]
 
 _COMMENT = re.compile(r"^\s*#\s?(?P<text>.*)$")
+_LEVEL = re.compile(r"\bH[0-4]\b")
 _GENERIC = frozenset(
     {
         "enabled",
@@ -34,7 +37,7 @@ _GENERIC = frozenset(
 )
 
 
-def read_yaml(_name: str, text: str) -> Document:
+def read_yaml(_name: str, text: str, _hint: Hint) -> Document:
     """Return the fields and comments of a YAML file."""
     found: list[Unit] = []
     problems: list[Problem] = []
@@ -52,17 +55,19 @@ def read_yaml(_name: str, text: str) -> Document:
     return Document(tuple(sorted(found, key=lambda u: u.line)), problems=tuple(problems))
 
 
-def read_json(_name: str, text: str) -> Document:
+def read_json(_name: str, text: str, hint: Hint) -> Document:
     """Return the fields of a JSON file."""
     try:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:
         line = getattr(error, "lineno", 1)
         return Document((), problems=(Problem(line, f"not JSON: {error}"),))
+    if not hint(text) and not _LEVEL.search(text):
+        return Document(())
     return Document(tuple(flatten((), data, _Finder(text, json.dumps))))
 
 
-def read_toml(_name: str, text: str) -> Document:
+def read_toml(_name: str, text: str, _hint: Hint) -> Document:
     """Return the fields and comments of a TOML file."""
     try:
         import tomllib

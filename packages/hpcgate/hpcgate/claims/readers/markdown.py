@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
@@ -15,11 +15,14 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from hpcgate.claims.model import Document, Problem, Row, Unit
 
+Hint = Callable[[str], bool]
+
 __all__ = ["parse_level", "read", "units"]
 
 _BOX = re.compile(r"\[(?P<mark>[ xX])\]\s+")
-_TAG = re.compile(r"<!--.*?-->|<[^>]*>", re.DOTALL)
-_ALT = re.compile(r"<img\b[^>]*\balt=\"([^\"]*)\"[^>]*>", re.IGNORECASE)
+_LEVEL = re.compile(r"\bH[0-4]\b|\(evidence: ")
+_TAG = re.compile(r"<!--(?:[^-]|-(?!->)){0,4000}-->|<[^<>]{0,1000}>")
+_ALT = re.compile(r"<img\b[^<>]{0,500}?\balt=\"([^\"<>]{0,1000})\"[^<>]{0,500}>", re.IGNORECASE)
 _PROSE_FENCES = frozenset({"text", "txt", "markdown", "md", "quote"})
 
 
@@ -28,10 +31,10 @@ def _parser() -> MarkdownIt:
     return MarkdownIt("commonmark").enable(["table", "strikethrough"])
 
 
-def read(_name: str, text: str) -> Document:
+def read(_name: str, text: str, hint: Hint) -> Document:
     """Return a page as units, with the level its front matter declares."""
     declared, problems, body, skipped = _front_matter(text)
-    found = tuple(units(body, skipped))
+    found = tuple(units(body, skipped)) if hint(body) or _LEVEL.search(body) else ()
     return Document(found, declared, 1, tuple(problems))
 
 

@@ -9,11 +9,13 @@ import io
 import re
 import tokenize
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from hpcgate.claims.model import Document, Problem, Unit
 from hpcgate.claims.readers import fields, markdown
+
+Hint = Callable[[str], bool]
 
 __all__ = ["read", "read_recipe"]
 
@@ -31,21 +33,22 @@ _TEXT_KEYS = frozenset(
 )
 _DIRECTIVES = frozenset({"variant", "depends_on", "extends", "provides"})
 _TOOL = re.compile(r"#\s*(?:!|noqa|type:|ruff|fmt:|pragma|mypy|pylint|-\*-|hpc_level)")
+_LEVEL = re.compile(r"\bH[0-4]\b|\(evidence: ")
 _PROMPT = re.compile(r"^\s*(?:>>>|\.\.\.)(?: |$)")
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-def read(_name: str, text: str) -> Document:
+def read(_name: str, text: str, hint: Hint) -> Document:
     """Return docstrings, comments and texts that users see."""
-    return _document(text, recipe=False)
+    return _document(text, hint, recipe=False)
 
 
-def read_recipe(_name: str, text: str) -> Document:
+def read_recipe(_name: str, text: str, hint: Hint) -> Document:
     """Return a Spack package or an easyconfig: the same, and its directives and fields."""
-    return _document(text, recipe=True)
+    return _document(text, hint, recipe=True)
 
 
-def _document(text: str, *, recipe: bool) -> Document:
+def _document(text: str, hint: Hint, *, recipe: bool) -> Document:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -53,35 +56,52 @@ def _document(text: str, *, recipe: bool) -> Document:
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = getattr(error, "lineno", None) or 1
         return Document((), problems=(Problem(line, f"not Python: {error.args[0]}"),))
-    found = [*_docstrings(tree), *_texts(tree), *_comments(text)]
+    if not hint(text) and not _LEVEL.search(text):
+        return Document(())
+    found = [*_comments(text, hint)]
+    for node in ast.walk(tree):
+        if isinstance(node, _DOCUMENTED):
+            found += _docstring(node, hint)
+        elif isinstance(node, ast.Call):
+            found += _texts(node)
+            if recipe:
+                found += _directive(node)
     if recipe:
-        found += [*_directives(tree), *_assignments(tree)]
+        found += _assignments(tree)
     return Document(tuple(sorted(found, key=lambda unit: unit.line)))
 
 
-def _docstrings(tree: ast.AST) -> Iterator[Unit]:
-    for node in ast.walk(tree):
-        if isinstance(node, _DOCUMENTED) and node.body:
-            first = node.body[0]
-            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-                if isinstance(first.value.value, str):
-                    yield from _prose(first.value.value, first.lineno)
-
-
-def _prose(docstring: str, line: int) -> Iterator[Unit]:
+def _docstring(node: ast.AST, hint: Hint) -> Iterator[Unit]:
     """Yield the units of a docstring; its examples are code, its text stays together."""
-    text = inspect.cleandoc(docstring)
-    line += len(docstring) - len(docstring.lstrip("\n"))
-    code = [(i, row) for i, row in enumerate(text.split("\n")) if _PROMPT.match(row)]
-    prose = "\n".join("" if _PROMPT.match(row) else row for row in text.split("\n"))
-    for unit in markdown.units(prose, line - 1, docstring=True):
-        yield replace(unit, near=f"{unit.near}\n{prose}")
+    first = node.body[0] if node.body else None  # type: ignore[attr-defined]
+    if not (isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)):
+        return
+    docstring = first.value.value
+    if not isinstance(docstring, str) or not (hint(docstring) or _LEVEL.search(docstring)):
+        return
+    line = first.lineno + len(docstring) - len(docstring.lstrip("\n"))
+    rows = inspect.cleandoc(docstring).split("\n")
+    prose: list[str] = []
+    code: list[tuple[int, str]] = []
+    shown = False
+    for place, row in enumerate(rows):
+        prompt = _PROMPT.match(row)
+        # What an example prints follows it up to the next empty line.
+        shown = bool(prompt) or (shown and bool(row.strip()))
+        prose.append("" if shown else row)
+        if prompt:
+            code.append((place, row.strip()[4:]))
+    whole = "\n".join(prose)
+    for unit in markdown.units(whole, line - 1, docstring=True):
+        yield replace(unit, near=f"{unit.near}\n{whole}")
     for place, row in code:
-        yield Unit(row.strip()[4:], line + place, kind="code", near=prose)
+        yield Unit(row, line + place, kind="code", near=whole)
 
 
-def _comments(text: str) -> Iterator[Unit]:
+def _comments(text: str, hint: Hint) -> Iterator[Unit]:
     """Yield comments; lines that follow each other are one comment."""
+    if not any("#" in row and hint(row[row.index("#") :]) for row in text.split("\n")):
+        return
     block: list[str] = []
     start = last = 0
     try:
@@ -108,25 +128,20 @@ def _comment(block: list[str], line: int) -> Unit:
     return Unit(text, line, near=text)
 
 
-def _texts(tree: ast.AST) -> Iterator[Unit]:
+def _texts(node: ast.Call) -> Iterator[Unit]:
     """Yield texts that users see: help, description, classifiers."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call):
-            for keyword in node.keywords:
-                if keyword.arg in _TEXT_KEYS:
-                    for text, line in _strings(keyword.value):
-                        yield Unit(text, line, near=text)
+    for keyword in node.keywords:
+        if keyword.arg in _TEXT_KEYS:
+            for text, line in _strings(keyword.value):
+                yield Unit(text, line, near=text)
 
 
-def _directives(tree: ast.AST) -> Iterator[Unit]:
-    """Yield what the directives of a Spack package name: variants and dependencies."""
-    for node in ast.walk(tree):
-        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
-            continue
-        if node.func.id in _DIRECTIVES and node.args:
-            for text, line in _strings(node.args[0]):
-                name = re.split(r"[@%+~^ ]", text)[0]
-                yield Unit(name, line, leads=(node.func.id.replace("_", " "),), near=text)
+def _directive(node: ast.Call) -> Iterator[Unit]:
+    """Yield what a directive of a Spack package names: a variant or a dependency."""
+    if isinstance(node.func, ast.Name) and node.func.id in _DIRECTIVES and node.args:
+        for text, line in _strings(node.args[0]):
+            name = re.split(r"[@%+~^ ]", text)[0]
+            yield Unit(name, line, leads=(node.func.id.replace("_", " "),), near=text)
 
 
 def _assignments(tree: ast.Module) -> Iterator[Unit]:
