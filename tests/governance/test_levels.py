@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from hpcgate import evidence, levels, report
+from hpcgate import claims, evidence, levels, report
 from hpcgate.errors import GateError
 from hpcgate.evidence.inputs import matches
 from hpcgate.levels import Assessment, assess, explain, satisfied
@@ -205,6 +205,42 @@ def test_the_gate_judges_against_the_level_without_itself(checkout: Any) -> None
     assert assess(checkout.root).level == 0
     checkout.record(facts.claims_check, "fail")
     assert (assess(checkout.root).level, assess(checkout.root).claimable) == (-1, 0)
+
+
+PAGE = """\
+---
+hpc_level: H0
+---
+
+# Page
+
+The wheel installs in a clean root (evidence: h0-clean-install).
+"""
+
+
+@pytest.mark.parametrize("how", ["delete", "edit", "fail", "unavailable"])
+def test_a_page_that_relied_on_a_lost_record_fails_the_claims_gate(checkout: Any, how: str) -> None:
+    page = checkout.write("docs/page.md", PAGE)
+    records = {record.check: record for record in checkout.reach(0)}
+    assert claims.check(checkout.root, [page], strict=True) == []
+    path = checkout.root / records[CHECK].path
+    if how == "delete":
+        path.unlink()
+    elif how == "edit":
+        path.write_bytes(path.read_bytes()[:-2] + b" \n")
+    elif how == "fail":
+        checkout.record(CHECK, "fail")
+    else:
+        path.unlink()
+        checkout.record(CHECK, "unavailable")
+    assert claims.check(checkout.root, [page], strict=True) != []
+
+
+def test_a_page_that_relied_on_a_stale_record_holds_on_a_working_tree(checkout: Any) -> None:
+    page = checkout.write("docs/page.md", PAGE)
+    checkout.reach(0)
+    checkout.write(INPUT, "changed\n")
+    assert claims.check(checkout.root, [page], strict=True) == []
 
 
 # -- What people read ------------------------------------------------------------------------------

@@ -170,7 +170,7 @@ def level_name(level: int) -> str:
 def markdown(root: Path) -> str:
     """Return the requirements of every level as one Markdown table."""
     facts = contract(root.resolve())
-    rows = ["| Level | Requirement | Needed for the level | Command |", "| --- | --- | --- | --- |"]
+    rows = ["| Level required | Id | Evidence required | Command |", "| --- | --- | --- | --- |"]
     rows += [
         f"| H{wanted.level} | `{wanted.id}` | {wanted.title} | `{wanted.remedy}` |"
         for wanted in facts.requirements

@@ -23,7 +23,7 @@ __all__ = ["LEDGER", "Finding", "Ledger", "Record", "load", "record", "scan", "v
 LEDGER = Path("submissions/evidence")
 STAMP = "%Y%m%dT%H%M%S%fZ"
 FILE_NAME = re.compile(r"(\d{8}T\d{12}Z)-([0-9a-f]{64})\.json")
-# Two machines disagree by minutes at worst; a record from further ahead has a wrong clock.
+# Clocks are wrong by minutes at worst; a record from further ahead cannot be believed.
 CLOCK_TOLERANCE = timedelta(minutes=10)
 
 State = Literal["current", "stale", "tampered"]
