@@ -17,7 +17,7 @@ from pathlib import Path
 
 from hpcgate.errors import GateError
 from hpcgate.evidence import contract
-from hpcgate.facts import load, load_model
+from hpcgate.facts import Facts, load, load_model
 from hpcgate.levels import Assessment, assess, level_name
 from hpcgate.packets.base import Context, Settings, Target, placeholders
 from hpcgate.packets.e4s import E4S
@@ -84,8 +84,8 @@ def build(root: Path, *, check: bool = False, release: bool = False) -> list[Pac
     [False, False]
     """
     root = root.resolve()
-    assessment = assess(root, release=release)
-    drafts = [_draft(root, target, assessment) for target in TARGETS.values()]
+    assessment, facts = assess(root, release=release), load(root)
+    drafts = [_draft(root, target, facts, assessment) for target in TARGETS.values()]
     packets = []
     for packet, files in drafts:
         changed = _differences(root / packet.path, files)
@@ -105,12 +105,14 @@ def build(root: Path, *, check: bool = False, release: bool = False) -> list[Pac
     return packets
 
 
-def _draft(root: Path, target: Target, assessment: Assessment) -> tuple[Packet, dict[str, str]]:
+def _draft(
+    root: Path, target: Target, facts: Facts, assessment: Assessment
+) -> tuple[Packet, dict[str, str]]:
     """Render one packet, judge its text, and return it with its files."""
     where = f"packaging/{target.name}/packet.yaml"
     settings = load_model(target.settings, root, where)
     declared = _declared(settings, assessment, where)
-    context = Context(root, target.name, load(root), contract(root), assessment, declared)
+    context = Context(root, target.name, facts, contract(root), assessment, declared)
     blockers = context.blockers + target.blockers(context, settings)
     files = target.render(context, settings, blockers)
     manifest = {
