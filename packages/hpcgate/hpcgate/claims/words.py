@@ -179,7 +179,9 @@ class Phrases:
     def may_occur(self, text: str) -> bool:
         """Whether a text holds a word without which no phrase can occur; cheap and never wrong."""
         for word in set(_LETTERS.findall(text.lower())):
-            if word in self._anchors or word[:-1] in self._anchors or word[:-2] in self._anchors:
+            if word in self._anchors or (
+                word[-1] == "s" and (word[:-1] in self._anchors or word[:-2] in self._anchors)
+            ):
                 return True
         return bool(_MEASURE.search(text))
 
@@ -282,10 +284,19 @@ def _expand(phrase: str, classes: dict[str, Sequence[str]]) -> Iterator[list[tup
 
 
 def _anchor(steps: list[tuple[str, ...]]) -> tuple[str, ...]:
-    """Return the step of a phrase that rules out most texts: the one with the longest words."""
+    """Return the step of a phrase that rules out most texts: rare words, then long ones."""
+    if any(option in ("<ms>", "<times>") for step in steps for option in step):
+        return ()
     plain = [step for step in steps if not any(s[:1] in "<._" for s in step)]
-    best = max(plain, key=lambda step: min(map(len, step)), default=())
+    best = max(plain, key=lambda step: (not _COMMON & {*step}, min(map(len, step))), default=())
     return tuple(word.lower() for word in best)
+
+
+_COMMON = frozenset(
+    "a an the in on of to from by with without not never no nothing one two all each every other"
+    " only any number version versions release releases level python language library place second"
+    " compiled built reads same new later is are more less than before under over across between".split()
+)
 
 
 _LETTERS = re.compile(r"[a-z]+[0-9]*[a-z]*|[0-9]")

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -20,6 +21,7 @@ __all__ = ["flatten", "leaf", "read_json", "read_toml", "read_yaml"]
 
 _COMMENT = re.compile(r"^\s*#\s?(?P<text>.*)$")
 _LEVEL = re.compile(r"\bH[0-4]\b")
+_NUMBER = re.compile(r"-?[\d.eE+-]+|null|NaN")
 _GENERIC = frozenset(
     {
         "enabled",
@@ -64,7 +66,13 @@ def read_json(_name: str, text: str, hint: Hint) -> Document:
         return Document((), problems=(Problem(line, f"not JSON: {error}"),))
     if not hint(text) and not _LEVEL.search(text):
         return Document(())
-    return Document(tuple(flatten((), data, _Finder(text, json.dumps))))
+    telling = lru_cache(maxsize=None)(hint)
+    found = (
+        unit
+        for unit in flatten((), data, _Finder(text, json.dumps))
+        if telling(unit.leads[0] if unit.leads else "") or not _NUMBER.fullmatch(unit.text)
+    )
+    return Document(tuple(found))
 
 
 def read_toml(_name: str, text: str, _hint: Hint) -> Document:
@@ -103,7 +111,7 @@ def flatten(keys: tuple[str, ...], value: Any, line_of: Callable[[Any], int]) ->
 
 def leaf(keys: tuple[str, ...], text: str, line: int) -> Iterator[Unit]:
     """Yield the unit of one value; the nearest key speaks first."""
-    names = [re.sub(r"[_\-.]+", " ", key) for key in reversed(keys)]
+    names = [key if "/" in key else re.sub(r"[_\-.]+", " ", key) for key in reversed(keys)]
     if len(names) > 1 and names[0].lower() in _GENERIC:
         names[:2] = [f"{names[1]} {names[0]}"]
     yield Unit(text, line, kind="field", leads=tuple(names), headings=tuple(names), near=text)
