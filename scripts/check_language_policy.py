@@ -10,6 +10,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "packages" / "hpcgate"))
 
 try:
+    # The command line loads the policy late; a missing library is to be named here, in one line.
+    import hpcgate.policy  # noqa: F401
     from hpcgate.cli import main
 except ModuleNotFoundError as error:
     print(f"{Path(__file__).name}: no {error.name} here; run: nox -s policy", file=sys.stderr)
