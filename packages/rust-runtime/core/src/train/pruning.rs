@@ -1,7 +1,9 @@
 //! The pruning pass: drop the term that costs least, again and again; the best GCV wins.
 //!
 //! Works on the triangle of B = QR alone. Dropping term k raises the RSS by b_k^2 / |row k of
-//! R^-1|^2 with b = R^-1 z, summed over responses.
+//! R^-1|^2 with b = R^-1 z, summed over responses. Each triangle on the way also tells the RSS of
+//! its first 1, 2, ... terms in order of growth, for nothing: RSS + sum of the last z^2. The best
+//! subset of each size is taken over all of them, as backward elimination does in R's `leaps`.
 
 use super::orthogonal::Frame;
 use super::{PruningStep, gcv};
@@ -18,36 +20,59 @@ pub(super) struct Pruned {
 
 pub(super) fn prune(frame: &Frame, n: usize, penalty: f64) -> Pruned {
     let mut triangle = Triangle::new(frame);
-    let mut steps = Vec::new();
-    let mut best: Option<Pruned> = None;
+    let mut subsets: Vec<Subset> = (0..frame.r.len())
+        .map(|_| Subset {
+            kept: Vec::new(),
+            rss: f64::INFINITY,
+        })
+        .collect();
     loop {
-        let size = triangle.kept.len();
-        let score = gcv(triangle.rss, n, size, penalty);
-        steps.push(PruningStep {
-            n_terms: size,
-            rss: triangle.rss,
-            gcv: score,
-        });
+        triangle.note_subsets(&mut subsets);
         let inverse = triangle.inverse();
         let coefficients = triangle.coefficients(&inverse);
-        // Sizes fall, so "not worse" gives ties to the smaller model.
-        if best.as_ref().is_none_or(|best| score <= best.gcv) {
-            best = Some(Pruned {
-                kept: triangle.kept.clone(),
-                coefficients: coefficients.clone(),
-                rss: triangle.rss,
-                gcv: score,
-                steps: Vec::new(),
-            });
+        match cheapest(&inverse, &coefficients) {
+            Some(k) => triangle.drop(k),
+            None => break,
         }
-        let Some(cheapest) = cheapest(&inverse, &coefficients) else {
-            break;
-        };
-        triangle.drop(cheapest);
     }
-    let mut best = best.expect("the loop visits at least the intercept");
-    best.steps = steps;
-    best
+    let score = |subset: &Subset| gcv(subset.rss, n, subset.kept.len(), penalty);
+    // From small to large, strictly better: ties go to the smaller model.
+    let mut best = &subsets[0];
+    for subset in &subsets[1..] {
+        if score(subset) < score(best) {
+            best = subset;
+        }
+    }
+    let steps = subsets
+        .iter()
+        .rev()
+        .map(|s| PruningStep {
+            n_terms: s.kept.len(),
+            rss: s.rss,
+            gcv: score(s),
+        })
+        .collect();
+    let mut triangle = Triangle::new(frame);
+    for term in (0..frame.r.len())
+        .rev()
+        .filter(|term| !best.kept.contains(term))
+    {
+        triangle.drop(term);
+    }
+    let coefficients = triangle.coefficients(&triangle.inverse());
+    Pruned {
+        kept: best.kept.clone(),
+        coefficients,
+        rss: best.rss,
+        gcv: score(best),
+        steps,
+    }
+}
+
+/// The best subset of its size so far.
+struct Subset {
+    kept: Vec<usize>,
+    rss: f64,
 }
 
 /// Position of the term whose removal raises the RSS least, never the intercept.
@@ -81,6 +106,24 @@ impl Triangle {
             columns: frame.r.clone(),
             z: frame.z.clone(),
             rss: frame.rss(),
+        }
+    }
+
+    /// Compare the first 1, 2, ... terms with the best subsets of their sizes.
+    fn note_subsets(&self, subsets: &mut [Subset]) {
+        let mut rss = self.rss;
+        for size in (1..=self.kept.len()).rev() {
+            if rss < subsets[size - 1].rss {
+                subsets[size - 1] = Subset {
+                    kept: self.kept[..size].to_vec(),
+                    rss,
+                };
+            }
+            rss += self
+                .z
+                .iter()
+                .map(|z| z[size - 1] * z[size - 1])
+                .sum::<f64>();
         }
     }
 
