@@ -51,6 +51,7 @@ _LIKENED = frozenset(
     " faster twice thanks instead".split()
 )
 _INVERTED = frozenset({"so", "as", "neither", "nor"})
+_SEND = frozenset({"see", "try", "prefer", "consider"})
 _EXTEND = frozenset({"too", "likewise", "same", "also", "follows", "follow", "joins", "matches"})
 
 
@@ -126,6 +127,8 @@ def lead_status(lexicon: Lexicon, text: str) -> Status:
     if not reading.clauses:
         return ""
     clause = reading.clauses[-1]
+    if reading.group("failing"):
+        return "deny"
     if reading.group("policy") or (reading.group("quoting") and _names_wording(reading)):
         return "mention"
     if owner(reading, clause, "") == "other":
@@ -164,8 +167,6 @@ def _names_wording(reading: Reading) -> bool:
         "quotes",
         "expression",
         "readme",
-        "title",
-        "titles",
     }
     return any(word.low in wording for word in reading.words)
 
@@ -193,7 +194,8 @@ def heading_status(lexicon: Lexicon, heading: str) -> Status:
             if match.end - match.start >= len(words) - 3:
                 return status
     reading = Reading(lexicon, words, [])
-    return "other" if owner(reading, reading.clauses[0], "") == "other" else ""
+    whole = any(m.end - m.start >= len(words) - 1 for m in reading.group("others"))
+    return "other" if whole else ""
 
 
 def owner(reading: Reading, clause: Clause, inherited: Owner) -> Owner:
@@ -204,14 +206,18 @@ def owner(reading: Reading, clause: Clause, inherited: Owner) -> Owner:
     others = [
         m
         for m in reading.within("others", clause)
-        if reading.low(m.start - 1) not in ("than", "over", "versus", "vs", "as")
+        if not _measured_against(reading, m)
         and (m.start not in reading.inside_terms or m.end - m.start > 1)
     ]
     ours = [m for m in ours if not any(o.start <= m.start < o.end for o in others)]
     if reading.low(clause.start) in _INVERTED and reading.low(clause.start + 1) in _AUXILIARY:
         limit = clause.end
-    if any(m.start < limit for m in ours):
+    if any(m.start < limit for m in ours) or reading.low(clause.start) == "both":
         return "ours"
+    if reading.low(clause.start) == "not" and reading.within("harmless", clause):
+        return "ours"
+    if reading.within("redirect", clause) or _sent_away(reading, others):
+        return "other"
     if any(m.start < limit for m in others) and not _compared(reading, clause):
         return "ours" if _enabled(reading, clause, ours, limit) else "other"
     first = reading.low(clause.start)
@@ -220,6 +226,21 @@ def owner(reading: Reading, clause: Clause, inherited: Owner) -> Owner:
     if verb is not None and _unknown_name(reading, clause, verb) and not ours:
         return "other"
     return ""
+
+
+def _measured_against(reading: Reading, match: Match) -> bool:
+    """Whether another project is only what ours is measured by: `faster than XGBoost`."""
+    before = match.start - 1
+    while reading.low(before) in ("the", "a", "an", "its", "that"):
+        before -= 1
+    return reading.low(before) in ("than", "over", "versus", "vs", "as")
+
+
+def _sent_away(reading: Reading, others: list[Match]) -> bool:
+    """Whether the reader is sent to another project: `For GPUs, see XGBoost`."""
+    words = [reading.low(m.start - 1) for m in others]
+    wanted = reading.low(0) in ("for", "if")
+    return any(w in _SEND or (wanted and w == "use") for w in words)
 
 
 def _set_aside(reading: Reading, match: Match) -> bool:
@@ -248,7 +269,7 @@ def _unknown_name(reading: Reading, clause: Clause, verb: int) -> bool:
         return False
     text = reading.words[start].text
     mixed = any(c.isupper() for c in text[1:]) and any(c.islower() for c in text)
-    return mixed and not text.isupper()
+    return mixed and not text.rstrip("s").isupper()
 
 
 def definition(reading: Reading, clause: Clause) -> bool:

@@ -147,13 +147,17 @@ class Judge:
                 if flipped and _ends_in_not(reading, clause)
                 else list(denied_spans(reading, clause))
             )
+            reversed_at = max((m.end for m in reading.within("reversal", clause)), default=-1)
             flipped = bool(spans) and bool(
                 reading.within("predicate", clause) or reading.within("transitive", clause)
             )
             common = self._clause_status(reading, clause)
             for match, level, is_level in inside:
                 status = common
-                if any(a <= match.start < b for a, b in spans) or self._self_denied(match, reading):
+                denied = any(a <= match.start < b for a, b in spans)
+                if 0 <= reversed_at <= match.start:
+                    denied = not denied
+                if denied or self._self_denied(match, reading):
                     status = status or "deny"
                 elif whose == "other":
                     status = status or "other"
@@ -231,9 +235,17 @@ class Judge:
                 continue
             text = " ".join(w.text for w in reading.words[before.start : before.end])
             status = lead_status(self.lexicon, text)
+            if status == "deny" and not self._bare(reading, before):
+                continue
             for thing in said:
                 if status and thing.match.start >= clause.start and not thing.status:
                     thing.status = status
+
+    def _bare(self, reading: Reading, clause: Clause) -> bool:
+        """Whether a denial leaves its object open: it has no subject but us or a pronoun."""
+        opened = {m.start for name in _NEGATORS for m in reading.within(name, clause)}
+        opened |= {m.start for m in reading.within("ours", clause)}
+        return clause.start in opened or reading.low(clause.start) in _OPENED
 
     def _follow_up(
         self, earlier: Sentence, here: Sentence, said: list[_Said], reading: Reading
@@ -283,6 +295,8 @@ class Judge:
     def _answered(self, sentence: Sentence, following: str) -> bool:
         """Whether a question is open or answered with no."""
         if not following.strip() or _WHAT_IS.match(sentence.text):
+            return True
+        if _HOW_MANY.match(sentence.text) and _ONE.match(following):
             return True
         reply = answer(self.lexicon, following)
         if reply:
@@ -476,9 +490,15 @@ _META = frozenset(
     "word words phrase phrases term terms sentence wording flagged flags flag rejects rejected"
     " refuses refused avoid forbidden banned never slogan expression string label must".split()
 )
+_NEGATORS = ("determiner", "verbal", "prepositional", "transitive", "predicate")
+_OPENED = frozenset(
+    {"it", "we", "there", "what", "this", "they", "things", "features", "currently"}
+)
 _ITSELF = frozenset({"it", "they", "this", "that", "these", "both", "not", "none"})
 _PERSONAL = frozenset({"we", "our", "us", "my", "i", "ours"})
 _WHAT_IS = re.compile(r"\W*what\b.*\b(?:is|are|means?|does)\b", re.IGNORECASE)
+_HOW_MANY = re.compile(r"\W*how many\b", re.IGNORECASE)
+_ONE = re.compile(r"\W*(?:just |only |exactly )*(?:one|1|a single one|zero|0)\b", re.IGNORECASE)
 _LEVEL = re.compile(r"H[0-4]")
 _OWN_LEVEL = re.compile(r"\b(?:hpc|contract|implemented)\b")
 # A part that is only listed says nothing about speed or boundary; a device library does.

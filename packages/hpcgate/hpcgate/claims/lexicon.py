@@ -66,6 +66,7 @@ class Negators(FactModel):
     transitive: Group
     predicate: Group
     harmless: Group
+    reversal: Group
     support: Group
     purpose: Group
 
@@ -76,6 +77,8 @@ class Cues(FactModel):
     planned: Group
     now: Group
     policy: Group
+    redirect: Group
+    failing: Group
     definition: Group
     quoting: Group
     testimonial: Group

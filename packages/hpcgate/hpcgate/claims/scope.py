@@ -85,6 +85,7 @@ _OPENERS = frozenset(
     " far compared similar contrary under over across during through instead apart besides beyond"
     " today currently here now via where inside outside unless rather despite".split()
 )
+_SUBJECTS = frozenset({"it", "we", "they", "you"})
 _AUX = frozenset({"do", "does", "can", "is", "are", "will", "has", "have", "did"})
 _JOIN = _MARKS | {"and", "or", "nor", "to", "that"}
 _EXCEPT = frozenset({"except", "besides", "beyond", "other", "apart", "but"})
@@ -159,6 +160,8 @@ def split_clauses(reading: Reading) -> list[Clause]:
         elif low in _TURN or low in _RELATIVE or (low == "yet" and _is_turn(reading, place)):
             if not (low in ("while", "though") and place == 0):
                 cuts.append((place + 1, low))
+        elif low in _SUBJECTS and _bare_opening(reading, cuts[-1][0], place):
+            cuts.append((place, ","))
         elif low == "," and (link := _after_comma(reading, place)):
             cuts.append((place + 1, link))
         elif low in ("and", "or", "so") and place > cuts[-1][0] + 1 and _new_verb(reading, place):
@@ -171,6 +174,16 @@ def split_clauses(reading: Reading) -> list[Clause]:
         for (start, link), end in zip(cuts, ends, strict=True)
         if any(words[i].low not in _MARKS for i in range(start, end))
     ]
+
+
+def _bare_opening(reading: Reading, start: int, place: int) -> bool:
+    """Whether an opening phrase without a comma ends here: `Without CUDA it uses ROCm`."""
+    return (
+        start < place - 1
+        and reading.low(start) in ("without", "with", "on", "in", "given", "from", "at")
+        and reading.finite(start, place) is None
+        and reading.finite(place + 1, min(place + 3, len(reading.words))) is not None
+    )
 
 
 def _is_turn(reading: Reading, place: int) -> bool:
@@ -243,7 +256,12 @@ def denied_spans(reading: Reading, clause: Clause) -> Iterator[tuple[int, int]]:
         for match in reading.within(name, clause)
         if free(match)
     ]
-    negators.sort(key=lambda pair: pair[1].start)
+    negators.sort(key=lambda pair: (pair[1].start, -pair[1].end))
+    negators = [
+        pair
+        for place, pair in enumerate(negators)
+        if not any(pair[1].start < longer.end for _, longer in negators[:place])
+    ]
     if _cancelled(negators):
         return
     for name, match in negators:
@@ -255,7 +273,15 @@ def denied_spans(reading: Reading, clause: Clause) -> Iterator[tuple[int, int]]:
 def _cancelled(negators: list[tuple[str, Match]]) -> bool:
     """Whether two negations cancel: `no device is left out`."""
     names = [name for name, _ in negators]
-    return len(names) == 2 and names[0] == "determiner" and names[1] in ("predicate", "transitive")
+    return (
+        len(names) == 2
+        and names[0] == "determiner"
+        and names[1]
+        not in (
+            "determiner",
+            "prepositional",
+        )
+    )
 
 
 def _conditional(reading: Reading, clause: Clause, match: Match) -> bool:
@@ -278,6 +304,8 @@ def _conditional(reading: Reading, clause: Clause, match: Match) -> bool:
 def _determiner(reading: Reading, clause: Clause, match: Match) -> Iterator[tuple[int, int]]:
     if reading.low(match.start) == "non":
         yield match.end, min(match.end + 2, clause.end)
+        return
+    if reading.low(match.end) == "," and reading.low(match.start) == "no":
         return
     stop = _boundary(reading, clause, match.end)
     yield match.end, stop
@@ -305,6 +333,9 @@ def _prepositional(reading: Reading, clause: Clause, match: Match) -> Iterator[t
 
 def _transitive(reading: Reading, clause: Clause, match: Match) -> Iterator[tuple[int, int]]:
     if reading.low(match.end) == "by" and reading.low(match.end + 1) == "default":
+        return
+    if any(match.start < term.start < match.end for term in reading.terms):
+        yield match.start, match.end
         return
     passive = any(
         reading.low(i) in _BE for i in range(max(clause.start, match.start - 2), match.start)
@@ -375,7 +406,7 @@ def _boundary(reading: Reading, clause: Clause, start: int) -> int:
         if low in _CONDITION and low != "should":
             return place
         if low in ("except", "besides", "beyond") or (
-            low in ("other", "apart", "more") and reading.low(place + 1) in ("than", "from")
+            low in ("other", "apart") and reading.low(place + 1) in ("than", "from")
         ):
             return place
         if low == "," and _comma_ends(reading, clause, place):
