@@ -19,7 +19,7 @@ from hpcgate.claims.readers import known, read
 from hpcgate.errors import GateError
 from hpcgate.repo import tracked_files
 
-__all__ = ["Support", "check", "scope", "support"]
+__all__ = ["Gate", "Support", "check", "matches", "scope", "support"]
 
 _ZEROS = re.compile(r"\b(?:sha256:)?0{32,}\b")
 
@@ -50,7 +50,7 @@ def scope(root: Path) -> list[Path]:
     """Return the files the gate reads by default, relative to the checkout."""
     lexicon = words.load(root)
     globs = [exemption.path for exemption in lexicon.data.exempt]
-    return [path for path in tracked_files(root) if known(path) and not _matches(path, globs)]
+    return [path for path in tracked_files(root) if known(path) and not matches(path, globs)]
 
 
 def check(
@@ -81,12 +81,12 @@ def check(
     []
     """
     lexicon = words.load(root)
-    gate = _Gate(root.resolve(), lexicon, support(root, level), strict)
+    gate = Gate(root.resolve(), lexicon, support(root, level), strict)
     files = scope(root) if paths is None else list(paths)
     return [finding for path in files for finding in gate.file(path)]
 
 
-class _Gate:
+class Gate:
     """One run: the lexicon, the supported level and what has been read so far."""
 
     def __init__(self, root: Path, lexicon: Lexicon, supported: Support, strict: bool) -> None:
@@ -120,8 +120,8 @@ class _Gate:
         found += self._declared(name, document)
         for unit in document.units:
             found += self._unit(name, document, unit)
-        if self.strict and _matches(Path(name), self.lexicon.data.placeholders.upstream):
-            found += self._placeholders(name, text)
+        if self.strict and matches(Path(name), self.lexicon.data.placeholders.upstream):
+            found += self.placeholders(name, text)
         return sorted(_once(found), key=lambda f: (f.line, f.rule))
 
     def _declared(self, name: str, document: Document) -> Iterator[Finding]:
@@ -210,7 +210,8 @@ class _Gate:
     def _ceiling_name(self) -> str:
         return f"H{self.supported.level}" if self.supported.level >= 0 else "none"
 
-    def _placeholders(self, name: str, text: str) -> Iterator[Finding]:
+    def placeholders(self, name: str, text: str) -> Iterator[Finding]:
+        """Yield one finding per line that stands for something still missing."""
         pattern = re.compile(
             "|".join(
                 rf"(?<![\w.]){re.escape(w)}(?!\w)" for w in self.lexicon.data.placeholders.words
@@ -237,7 +238,7 @@ def _name(path: Path, root: Path) -> str:
     return absolute.relative_to(root).as_posix() if absolute.is_relative_to(root) else str(absolute)
 
 
-def _matches(path: Path, globs: Iterable[str]) -> bool:
+def matches(path: Path, globs: Iterable[str]) -> bool:
     """Whether a relative path matches a glob in which `**` crosses folders."""
     name = path.as_posix()
     return any(
