@@ -7,11 +7,12 @@ is named beside it: `deny`, `plan`, `other` (another project), `mention`, or not
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Literal
 
 from hpcgate.claims.lexicon import Lexicon
 from hpcgate.claims.scope import Clause, Reading, denied_spans
-from hpcgate.claims.words import Match, Word, sentences, split_words
+from hpcgate.claims.words import Match, Word, sentences, split_words, word_set
 
 __all__ = [
     "Status",
@@ -27,32 +28,35 @@ __all__ = [
 Status = Literal["", "deny", "plan", "other", "mention", "affirm"]
 Owner = Literal["", "ours", "other"]
 
+_TITLES: tuple[tuple[str, Status], ...] = (
+    ("mention_heading", "mention"),
+    ("denied_heading", "deny"),
+    ("planned_heading", "plan"),
+)
 _NO = frozenset("✗✘❌✕❎—–×")
 _YES = frozenset("✓✔✅☑●")
-_SKIP = frozenset(
-    'currently sorry simply and but still so well at present alas ( " , * “ even : today here'.split()
+_SKIP = word_set(
+    'currently sorry simply and but still so well at present alas ( " , * “ even : today here'
 )
-_PRONOUNS = frozenset("it they its their which that who whose this these both".split())
-_AGAINST = frozenset(
-    "than unlike not without over versus vs against from before to with outside nor".split()
+_PRONOUNS = word_set("it they its their which that who whose this these both")
+_AGAINST = word_set(
+    "than unlike not without over versus vs against from before to with outside nor"
 )
-_AUXILIARY = frozenset("does do can is are has have will did".split())
-_TAIL = frozenset(
-    "too also now so it both already that . ! , as well likewise ) ; them this — and".split()
-)
-_SMALL = _TAIL | frozenset(
+_AUXILIARY = word_set("does do can is are has have will did")
+_TAIL = word_set("too also now so it both already that . ! , as well likewise ) ; them this — and")
+_SMALL = _TAIL | word_set(
     "the a an any of for on in here yet this these those such following at all today code "
     "support plans mode kind features be been by us we you release version to purpose "
-    "dependency dependencies claims design either anything longer such thing things there or : anymore project "
-    "will find".split()
+    "dependency dependencies claims design either anything longer such thing things there or "
+    ": anymore project will find"
 )
-_LIKENED = frozenset(
-    "like as similar just following beside alongside with via through on using under from for in by"
-    " faster twice thanks instead".split()
+_LIKENED = word_set(
+    "like as similar just following beside alongside with via through on using under from for "
+    "in by faster twice thanks instead"
 )
-_INVERTED = frozenset({"so", "as", "neither", "nor"})
-_SEND = frozenset({"see", "try", "prefer", "consider"})
-_EXTEND = frozenset({"too", "likewise", "same", "also", "follows", "follow", "joins", "matches"})
+_INVERTED = word_set("so as neither nor")
+_SEND = word_set("see try prefer consider")
+_EXTEND = word_set("too likewise same also follows follow joins matches")
 
 
 def answer(lexicon: Lexicon, text: str) -> Status:
@@ -185,11 +189,7 @@ def heading_status(lexicon: Lexicon, heading: str) -> Status:
     words = split_words(heading)
     if not 0 < len(words) <= 8:
         return ""
-    for name, status in (
-        ("mention_heading", "mention"),
-        ("denied_heading", "deny"),
-        ("planned_heading", "plan"),
-    ):
+    for name, status in _TITLES:
         for match in lexicon.groups[name].find(words):
             if match.end - match.start >= len(words) - 3:
                 return status
@@ -229,7 +229,7 @@ def owner(reading: Reading, clause: Clause, inherited: Owner) -> Owner:
 
 
 def _measured_against(reading: Reading, match: Match) -> bool:
-    """Whether another project is only what ours is measured by: `faster than XGBoost`."""
+    """Whether another project is only what ours is measured by, as in `than X`."""
     before = match.start - 1
     while reading.low(before) in ("the", "a", "an", "its", "that"):
         before -= 1
@@ -258,7 +258,7 @@ def _compared(reading: Reading, clause: Clause) -> bool:
 
 
 def _enabled(reading: Reading, clause: Clause, ours: list[Match], limit: int) -> bool:
-    """Whether another project's clause hands the capability to us: `Dask lets us span nodes`."""
+    """Whether another project's clause hands the capability to us, as in `X lets us`."""
     return any(m.start >= limit for m in ours)
 
 
@@ -300,11 +300,7 @@ def ellipsis(reading: Reading, clause: Clause) -> Status:
         return "deny"
     if last in _AUXILIARY and len(words) > 1:
         return "affirm"
-    inverted = [
-        a
-        for a, b in zip(head, head[1:], strict=False)
-        if a in ("so", "as", "and") and b in _AUXILIARY
-    ]
+    inverted = [a for a, b in pairwise(head) if a in ("so", "as", "and") and b in _AUXILIARY]
     named = bool(reading.within("ours", clause))
     return "affirm" if named and (inverted or extends) else ""
 

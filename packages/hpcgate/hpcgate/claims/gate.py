@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hpcgate.claims import lexicon as words
-from hpcgate.claims.judge import Claim, Judge
+from hpcgate.claims.judge import Judge
 from hpcgate.claims.levels_named import citations, qualifies
 from hpcgate.claims.lexicon import Lexicon
-from hpcgate.claims.model import Document, Finding, Unit
+from hpcgate.claims.model import Claim, Document, Finding, Unit
 from hpcgate.claims.readers import known, read
 from hpcgate.errors import GateError
 from hpcgate.repo import tracked_files

@@ -136,14 +136,14 @@ class Lexicon:
     --------
     >>> from hpcgate.claims.words import split_words
     >>> from hpcgate.repo import find_root
-    >>> [m.key for m in load(find_root()).terms_in(split_words("Replay over MPI."))]
-    ['mpi']
+    >>> load(find_root()).terms_in(split_words("It fits splines."))
+    []
     """
 
     def __init__(self, data: Words) -> None:
         self.data = data
         self.terms = {term.id: term for term in data.terms}
-        classes = {name: list(phrases) for name, phrases in data.classes.items()}
+        classes = data.classes
         pairs = [(term.id, phrase) for term in data.terms for phrase in term.words]
         pairs += [("", phrase) for entry in data.homonyms for phrase in entry.words]
         self._terms = Phrases(pairs, classes)
@@ -204,7 +204,7 @@ class Lexicon:
     @cached_property
     def groups(self) -> dict[str, Phrases]:
         """The phrases of every group of negators and cues, by name."""
-        classes = {name: list(phrases) for name, phrases in self.data.classes.items()}
+        classes = self.data.classes
         table: dict[str, Phrases] = {}
         for part in (self.data.negators, self.data.cues):
             for name in type(part).model_fields:

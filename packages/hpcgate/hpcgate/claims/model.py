@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["RULES", "Document", "Finding", "Problem", "Row", "Unit"]
+__all__ = ["RULES", "Claim", "Document", "Finding", "Problem", "Row", "Unit"]
 
 Kind = Literal["prose", "heading", "code", "row", "field"]
 
@@ -78,6 +78,17 @@ class Document:
     declared: int | None = None
     declared_line: int = 1
     problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A capability claimed in a sentence; `declared` marks a level said to be implemented."""
+
+    level: int
+    term: str
+    text: str
+    start: int
+    declared: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,7 @@ def sarif(findings: Sequence[Finding]) -> dict[str, Any]:
 
     Examples
     --------
-    >>> sarif([Finding("a.md", 2, "claim-above-level", "On GPUs.", "why", 3)])["runs"][0][
+    >>> sarif([Finding("a.md", 2, "claim-above-level", "On many.", "why", 3)])["runs"][0][
     ...     "results"
     ... ][0]["properties"]["requiredLevel"]
     'H3'

@@ -12,83 +12,32 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hpcgate.claims.lexicon import Lexicon
-from hpcgate.claims.words import Match, Word
+from hpcgate.claims.words import Match, Word, word_set
 
 __all__ = ["Clause", "Reading", "denied_spans", "split_clauses"]
 
 _MARKS = frozenset(";:—().?!,[]{}")
-_HARD = frozenset({";", ":", "—", "(", ")", ".", "?", "!", "[", "]", "{", "}"})
-_TURN = frozenset({"but", "however", "although", "though", "while", "whereas", "because"})
-_PRONOUN = frozenset(
-    {
-        "it",
-        "we",
-        "they",
-        "you",
-        "this",
-        "that",
-        "these",
-        "those",
-        "there",
-        "i",
-        "he",
-        "she",
-        "everything",
-        "all",
-        "nothing",
-        "both",
-        "neither",
-        "each",
-        "one",
-        "ours",
-        "yours",
-    }
+_HARD = word_set("; : — ( ) . ? ! [ ] { }")
+_TURN = word_set("but however although though while whereas because")
+_PRONOUN = word_set(
+    "it we they you this that these those there i he she everything all nothing both neither "
+    "each one ours yours"
 )
-_RELATIVE = frozenset({"which", "who", "whose", "where"})
-_BE = frozenset(
-    {
-        "is",
-        "are",
-        "was",
-        "were",
-        "be",
-        "been",
-        "being",
-        "gets",
-        "get",
-        "got",
-        "stays",
-        "remains",
-        "stay",
-        "remain",
-    }
+_RELATIVE = word_set("which who whose where")
+_BE = word_set("is are was were be been being gets get got stays remains stay remain")
+_CONDITION = word_set("if when where whenever unless until should whether")
+_FALLBACK = word_set(
+    "cpu fall falls fallback falling instead otherwise serial over reverts back floor"
 )
-_CONDITION = frozenset({"if", "when", "where", "whenever", "unless", "until", "should", "whether"})
-_FALLBACK = frozenset(
-    {
-        "cpu",
-        "fall",
-        "falls",
-        "fallback",
-        "falling",
-        "instead",
-        "otherwise",
-        "serial",
-        "over",
-        "reverts",
-        "back",
-        "floor",
-    }
+_OPENERS = word_set(
+    "without with on in at for thanks like unlike as once after before by from using given "
+    "except far compared similar contrary under over across during through instead apart "
+    "besides beyond today currently here now via where inside outside unless rather despite"
 )
-_OPENERS = frozenset(
-    "without with on in at for thanks like unlike as once after before by from using given except"
-    " far compared similar contrary under over across during through instead apart besides beyond"
-    " today currently here now via where inside outside unless rather despite".split()
-)
-_SUBJECTS = frozenset({"it", "we", "they", "you"})
-_AUX = frozenset({"do", "does", "can", "is", "are", "will", "has", "have", "did"})
+_SUBJECTS = word_set("it we they you")
+_AUX = word_set("do does can is are will has have did")
 _JOIN = _MARKS | {"and", "or", "nor", "to", "that"}
-_EXCEPT = frozenset({"except", "besides", "beyond", "other", "apart", "but"})
+_EXCEPT = word_set("except besides beyond other apart but")
 
 
 @dataclass(frozen=True, slots=True)

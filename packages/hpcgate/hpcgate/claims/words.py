@@ -8,17 +8,30 @@ whatever the number of phrases.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-__all__ = ["Match", "Phrases", "Sentence", "Word", "sentences", "split_words"]
+__all__ = ["Match", "Phrases", "Sentence", "Word", "sentences", "split_words", "word_set"]
+
+
+def word_set(text: str) -> frozenset[str]:
+    """Return the words of a text as a set, to write sets of words as prose.
+
+    Examples
+    --------
+    >>> sorted(word_set("and or"))
+    ['and', 'or']
+    """
+    return frozenset(text.split())
+
 
 _ENDINGS = "md|py|pyi|rs|ya?ml|toml|json|eb|sh|lock|txt|cff|h|c|gz|crate|whl|html|r|jl|go|ts|cs"
 # Paths, sessions and ids of the contract are names of things here, whatever words they hold.
 _NAMES = (
     rf"(?:[\w.*{{}}-]{{1,60}}/){{0,12}}[\w*-]{{1,60}}\.(?:{_ENDINGS})\b(?!\()"
-    r"|[\w.-]{1,60}/[\w./-]{0,120}\*[\w./*-]{0,120}|nox -[st] [\w-]{1,60}|\b[hH][0-4]-[a-z-]{1,60}\b"
+    r"|[\w.-]{1,60}/[\w./-]{0,120}\*[\w./*-]{0,120}|nox -[st] [\w-]{1,60}"
+    r"|\b[hH][0-4]-[a-z-]{1,60}\b"
 )
 _WORD = re.compile(
     rf"(?P<name>{_NAMES})|"
@@ -75,8 +88,8 @@ def split_words(text: str) -> tuple[Word, ...]:
 
     Examples
     --------
-    >>> [word.low for word in split_words("It can't use multi-GPU nodes.")]
-    ['it', 'can', 'not', 'use', 'multi', 'gpu', 'nodes', '.']
+    >>> [word.low for word in split_words("It can't use two-way terms.")]
+    ['it', 'can', 'not', 'use', 'two', 'way', 'terms', '.']
     """
     found: list[Word] = []
     for match in _WORD.finditer(text):
@@ -104,12 +117,12 @@ def split_words(text: str) -> tuple[Word, ...]:
 
 
 def sentences(text: str) -> list[Sentence]:
-    """Cut a text into sentences; a line break inside a sentence is a space.
+    r"""Cut a text into sentences; a line break inside a sentence is a space.
 
     Examples
     --------
-    >>> [s.text for s in sentences("It runs, e.g. on Linux. It is\\nsmall.")]
-    ['It runs, e.g. on Linux.', 'It is\\nsmall.']
+    >>> [s.text for s in sentences("It runs, e.g. on Linux. It is\nsmall.")]
+    ['It runs, e.g. on Linux.', 'It is\nsmall.']
     """
     found: list[Sentence] = []
     start = 0
@@ -166,7 +179,7 @@ class Phrases:
     """
 
     def __init__(
-        self, phrases: Iterable[tuple[str, str]], classes: dict[str, Sequence[str]]
+        self, phrases: Iterable[tuple[str, str]], classes: Mapping[str, Sequence[str]]
     ) -> None:
         self._root = _Node()
         anchors: set[str] = set()
@@ -272,7 +285,7 @@ def _number_readings(low: str) -> Iterator[str]:
         yield "<num>"
 
 
-def _expand(phrase: str, classes: dict[str, Sequence[str]]) -> Iterator[list[tuple[str, ...]]]:
+def _expand(phrase: str, classes: Mapping[str, Sequence[str]]) -> Iterator[list[tuple[str, ...]]]:
     """Yield the step lists of a phrase: classes and phrase choices replaced, word choices kept."""
     choice = _CHOICE.search(phrase)
     if choice is None:
@@ -292,10 +305,11 @@ def _anchor(steps: list[tuple[str, ...]]) -> tuple[str, ...]:
     return tuple(word.lower() for word in best)
 
 
-_COMMON = frozenset(
-    "a an the in on of to from by with without not never no nothing one two all each every other"
-    " only any number version versions release releases level python language library place second"
-    " compiled built reads same new later is are more less than before under over across between".split()
+_COMMON = word_set(
+    "a an the in on of to from by with without not never no nothing one two all each every "
+    "other only any number version versions release releases level python language library "
+    "place second compiled built reads same new later is are more less than before under over "
+    "across between"
 )
 
 

@@ -69,7 +69,7 @@ def read(path: PurePath, text: str, hint: Hint = bool) -> Document:
     text = text.removeprefix("\ufeff").replace("\r\n", "\n")
     first, _, rest = text.partition("\n")
     match = _LEVEL_LINE.match(first)
-    if match is None or reader is markdown.read and first.startswith("---"):
+    if match is None or (reader is markdown.read and first.startswith("---")):
         return _guarded(reader, path.name, text, hint)
     # The level line is blanked so that line numbers stay right and JSON stays JSON.
     document = _guarded(reader, path.name, "\n" + rest, hint)

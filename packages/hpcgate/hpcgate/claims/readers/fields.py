@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from importlib import import_module
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -77,13 +79,11 @@ def read_json(_name: str, text: str, hint: Hint) -> Document:
 
 def read_toml(_name: str, text: str, _hint: Hint) -> Document:
     """Return the fields and comments of a TOML file."""
-    try:
-        import tomllib
-    except ModuleNotFoundError:  # Python 3.10
-        import tomli as tomllib  # type: ignore[no-redef]
+    # The standard library reads TOML from Python 3.11 on; tomli is the same reader.
+    tomllib = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
     try:
         data = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         match = re.search(r"line (\d+)", str(error))
         return Document(
             (), problems=(Problem(int(match[1]) if match else 1, f"not TOML: {error}"),)

@@ -1,5 +1,5 @@
 # Language policy: EXEMPT from the Rust-path rule. Walks a parsed page; no computation.
-"""Read Markdown by structure: heading with its next block, list with its lead-in, cell with head."""
+"""Read Markdown by structure: heading with next block, list with lead-in, cell with header."""
 
 from __future__ import annotations
 

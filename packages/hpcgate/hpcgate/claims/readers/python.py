@@ -155,7 +155,17 @@ def _assignments(tree: ast.Module) -> Iterator[Unit]:
                 for text, line in _strings(node.value):
                     yield from fields.leaf((key,), text, line)
                 continue
-            yield from fields.flatten((key,), value, lambda _v, n=node: n.lineno)
+            yield from fields.flatten((key,), value, _Line(node.lineno))
+
+
+class _Line:
+    """Give every value of a field the line of the field."""
+
+    def __init__(self, line: int) -> None:
+        self.line = line
+
+    def __call__(self, _value: object) -> int:
+        return self.line
 
 
 def _strings(node: ast.AST) -> Iterator[tuple[str, int]]:

@@ -1,0 +1,207 @@
+# Language policy: EXEMPT from the Rust-path rule. Judges a sentence by rules; no numeric work.
+"""One sentence: what becomes of every capability that is named in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hpcgate.claims.context import (
+    Owner,
+    Status,
+    answer,
+    definition,
+    ellipsis,
+    is_quoted,
+    lead_status,
+    owner,
+)
+from hpcgate.claims.lexicon import Lexicon
+from hpcgate.claims.scope import Clause, Reading, denied_spans
+from hpcgate.claims.words import Match, Sentence, word_set
+
+__all__ = ["Said", "follow_up", "judge_sentence"]
+
+
+@dataclass(slots=True)
+class Said:
+    """A capability named in a sentence, and what became of it: an empty status is a claim.
+
+    `declared` marks a level that is said to be implemented.
+    """
+
+    match: Match
+    level: int
+    status: Status
+    owner: Owner
+    declared: bool = False
+
+
+def judge_sentence(
+    reading: Reading,
+    declared: list[tuple[Match, int]],
+    before: list[Said],
+    inherited: Owner,
+) -> tuple[list[Said], Owner]:
+    """Judge every capability of a sentence inside the sentence."""
+    said: list[Said] = []
+    things = [(m, reading.lexicon.terms[m.key].number, False) for m in reading.terms]
+    things += [(m, level, True) for m, level in declared]
+    whose = inherited
+    flipped = False
+    for clause in reading.clauses:
+        inside = [t for t in things if clause.start <= t[0].start < clause.end]
+        whose = owner(reading, clause, whose)
+        if not inside:
+            _refer_back(reading, clause, whose, said or before, said)
+            continue
+        spans = (
+            [] if flipped and _ends_in_not(reading, clause) else list(denied_spans(reading, clause))
+        )
+        reversed_at = max((m.end for m in reading.within("reversal", clause)), default=-1)
+        flipped = bool(spans) and bool(
+            reading.within("predicate", clause) or reading.within("transitive", clause)
+        )
+        common = _clause_status(reading, clause)
+        for match, level, is_level in inside:
+            status = common
+            denied = any(a <= match.start < b for a, b in spans)
+            if 0 <= reversed_at <= match.start:
+                denied = not denied
+            if denied or _self_denied(match, reading):
+                status = status or "deny"
+            elif whose == "other":
+                status = status or "other"
+            elif is_level and common == "mention":
+                status = ""
+            if not status and is_quoted(reading.words, match) and _wording(reading):
+                status = "mention"
+            said.append(Said(match, level, status, whose, is_level))
+    _spread(reading, said)
+    return said, whose
+
+
+def follow_up(earlier: Sentence, here: Sentence, said: list[Said], lexicon: Lexicon) -> None:
+    """Let `Not supported.` or `It is not used.` answer the sentence before."""
+    if earlier.question or not said:
+        return
+    first = here.words[0].low if here.words else ""
+    nominal = not any(w.low in lexicon.verbs for w in earlier.words)
+    if nominal or first in ("it", "they", "this", "that", "both", "neither", "none", "these"):
+        reply = answer(lexicon, here.text)
+        if reply in ("deny", "plan"):
+            for thing in said:
+                thing.status = thing.status or reply
+
+
+def _self_denied(match: Match, reading: Reading) -> bool:
+    """Whether the sentence holds words that deny just this term."""
+    denials = reading.lexicon.denials.get(match.key)
+    return denials is not None and any(
+        found.end <= match.start or found.start >= match.end
+        for found in denials.find(reading.words)
+    )
+
+
+def _clause_status(reading: Reading, clause: Clause) -> Status:
+    if any(reading.within("policy", part) for part in _joined(reading, clause)):
+        return "mention"
+    if definition(reading, clause):
+        return "mention"
+    if reading.group("citation") and not reading.group("ours"):
+        return "mention"
+    planned = [m for m in reading.within("planned", clause) if m.start not in reading.inside_terms]
+    if planned and not reading.within("now", clause):
+        return "plan"
+    return ""
+
+
+def _wording(reading: Reading) -> bool:
+    """Whether a quotation is about words; a testimonial is not."""
+    outside = [m for m in reading.group("quoting") if not is_quoted(reading.words, m)]
+    if any(reading.low(m.start) in _META for m in outside):
+        return True
+    personal = any(
+        word.low in _PERSONAL and is_quoted(reading.words, Match("", i, i + 1))
+        for i, word in enumerate(reading.words)
+    )
+    return bool(outside) and not personal and not reading.group("testimonial")
+
+
+def _refer_back(
+    reading: Reading,
+    clause: Clause,
+    whose: Owner,
+    earlier: list[Said],
+    said: list[Said],
+) -> None:
+    """Apply a clause without a capability to the one named before it."""
+    if not earlier:
+        return
+    kind = ellipsis(reading, clause)
+    if kind == "affirm" and whose != "other":
+        said.extend(
+            Said(t.match, t.level, "", "ours", t.declared)
+            for t in earlier
+            if t.status in ("deny", "other")
+        )
+    elif said is earlier or said:
+        text = " ".join(reading.words[i].text for i in range(clause.start, clause.end))
+        reply = answer(reading.lexicon, text) if clause.link or clause.start else ""
+        alone = clause.end - clause.start <= 2 or reading.low(clause.start) in _ITSELF
+        if reply in ("deny", "plan") and (kind != "deny" or alone):
+            for thing in said:
+                thing.status = thing.status or reply
+
+
+def _spread(reading: Reading, said: list[Said]) -> None:
+    """Let the part before a colon speak for the part after it: `Not supported: MPI, GPU`."""
+    for before, clause in zip(reading.clauses, reading.clauses[1:], strict=False):
+        if clause.link != ":" or any(before.start <= t.match.start < before.end for t in said):
+            continue
+        text = " ".join(w.text for w in reading.words[before.start : before.end])
+        status = lead_status(reading.lexicon, text)
+        if status == "deny" and not _bare(reading, before):
+            continue
+        for thing in said:
+            if status and thing.match.start >= clause.start and not thing.status:
+                thing.status = status
+
+
+def _bare(reading: Reading, clause: Clause) -> bool:
+    """Whether a denial leaves its object open: it has no subject but us or a pronoun."""
+    opened = {m.start for name in _NEGATORS for m in reading.within(name, clause)}
+    opened |= {m.start for m in reading.within("ours", clause)}
+    return clause.start in opened or reading.low(clause.start) in _OPENED
+
+
+def _joined(reading: Reading, clause: Clause) -> list[Clause]:
+    """Return a clause with those that a colon, a dash or a bracket ties to it."""
+    place = reading.clauses.index(clause)
+    found = [clause]
+    for other in reading.clauses[place + 1 :]:
+        if other.link not in _TIES:
+            break
+        found.append(other)
+    if clause.link in _TIES and place:
+        found.append(reading.clauses[place - 1])
+    return found
+
+
+def _ends_in_not(reading: Reading, clause: Clause) -> bool:
+    """Whether a clause ends in `is not`, leaving out what was said before."""
+    end = clause.end
+    while end > clause.start and not reading.low(end - 1)[:1].isalnum():
+        end -= 1
+    return reading.low(end - 1) == "not"
+
+
+_TIES = word_set(": ( — which")
+_META = word_set(
+    "word words phrase phrases term terms sentence wording flagged flags flag rejects "
+    "rejected refuses refused avoid forbidden banned never slogan expression string label "
+    "must"
+)
+_NEGATORS = ("determiner", "verbal", "prepositional", "transitive", "predicate")
+_OPENED = word_set("it we there what this they things features currently")
+_ITSELF = word_set("it they this that these both not none")
+_PERSONAL = word_set("we our us my i ours")

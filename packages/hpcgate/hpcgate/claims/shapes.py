@@ -1,0 +1,135 @@
+# Language policy: EXEMPT from the Rust-path rule. Judges rows, fields and code; no computation.
+"""Units that are not prose: a table row, a field, an example."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from hpcgate.claims.context import Owner, Status, answer, owner
+from hpcgate.claims.model import Claim, Unit
+from hpcgate.claims.scope import Reading
+from hpcgate.claims.words import split_words, word_set
+
+if TYPE_CHECKING:
+    from hpcgate.claims.judge import Judge
+
+__all__ = ["code_claims", "field_claims", "row_claims"]
+
+
+def row_claims(judge: Judge, unit: Unit) -> list[Claim]:
+    """Judge a row: the label and each column's head speak through the cells."""
+    assert unit.row is not None
+    cells, headers = unit.row.cells, unit.row.headers
+    head = " ; ".join(headers)
+    if _rule_table(judge, head) or any(judge.lead(lead) in _WORLD for lead in unit.leads):
+        return []
+    label, first = cells[0], headers[0] if headers else ""
+    columns = [(headers[i] if i < len(headers) else "", cell) for i, cell in enumerate(cells) if i]
+    columns = [(h, c) for h, c in columns if _whose(judge, h) != "other"]
+    if _whose(judge, label) == "other":
+        return []
+    if not columns:
+        below = Unit(label, unit.line, leads=(first, *unit.leads), headings=unit.headings)
+        return judge.prose(below) if len(cells) == 1 else []
+    named = f"{label} {first}" if label[:1].isdigit() else label
+    claims: list[Claim] = []
+    replies = [_cell(judge, h, c) for h, c in columns]
+    if not {"deny", "plan"} & set(replies) and judge.lead(first) not in ("deny", "plan"):
+        claims += judge.prose(
+            Unit(named, unit.line, leads=unit.leads, headings=unit.headings, after=columns[0][1])
+        )
+    for (header, cell), reply in zip(columns, replies, strict=True):
+        if reply in ("deny", "plan"):
+            continue
+        text = f"{cell} {header}" if cell[:1].isdigit() else header
+        if reply or cell[:1].isdigit():
+            claims += judge.prose(Unit(text, unit.line, leads=unit.leads, headings=unit.headings))
+        claims += judge.prose(
+            Unit(
+                cell,
+                unit.line,
+                leads=(header, first, label, *unit.leads),
+                headings=unit.headings,
+            )
+        )
+    return claims
+
+
+def _cell(judge: Judge, header: str, cell: str) -> Status:
+    reply = answer(judge.lexicon, cell)
+    over = judge.lead(header)
+    if reply == "deny" and "default" in header.lower():
+        return ""
+    if over == "deny" and reply in ("affirm", "deny"):
+        return "deny" if reply == "affirm" else ""
+    if over == "plan" and reply == "affirm":
+        return "plan"
+    return reply if reply != "" or cell.strip() else "deny"
+
+
+def _rule_table(judge: Judge, head: str) -> bool:
+    words = split_words(head)
+    groups = judge.lexicon.groups
+    return groups["policy"].any(words) or groups["rule_heads"].any(words)
+
+
+def _whose(judge: Judge, text: str) -> Owner:
+    reading = Reading(judge.lexicon, split_words(text), [])
+    return owner(reading, reading.clauses[0], "") if reading.clauses else ""
+
+
+def field_claims(judge: Judge, unit: Unit) -> list[Claim]:
+    """Judge a value with its key: `false` denies what the key names, `true` claims it."""
+    key = unit.leads[0] if unit.leads else ""
+    if "level" in key and _LEVEL.fullmatch(unit.text) and _OWN_LEVEL.search(key):
+        return judge.prose(Unit(f"implemented level: {unit.text}", unit.line))
+    reply = answer(judge.lexicon, unit.text)
+    if reply in ("deny", "plan"):
+        return []
+    above = unit.leads[1:]
+    if any(lead in _LISTINGS for lead in unit.leads):
+        return [claim for claim in judge.prose(unit) if claim.level > _NAMED_PARTS]
+    claims = judge.prose(Unit(key, unit.line, leads=above, headings=unit.headings[1:]))
+    if reply != "affirm":
+        claims += judge.prose(unit)
+    return claims
+
+
+def code_claims(judge: Judge, unit: Unit) -> list[Claim]:
+    """Judge an example line by line; a line that asserts or selects absence claims nothing."""
+    if any(judge.lead(lead) in ("mention", "other", "deny", "plan") for lead in unit.leads):
+        return []
+    if any(judge.title(t) in ("mention", "deny", "plan") for t in unit.headings):
+        return []
+    claims: list[Claim] = []
+    ours = bool(judge.lexicon.groups["ours"].any(split_words(unit.text)))
+    if not ours and judge.lexicon.groups["others"].any(split_words(unit.text)):
+        return []
+    for line in unit.text.splitlines():
+        if not judge.lexicon.may_claim(line):
+            continue
+        code, _, comment = line.partition("#")
+        if line.lstrip().startswith("#SBATCH"):
+            code, comment = line, ""
+        terms = judge.lexicon.terms_in(split_words(code))
+        if terms and not _ABSENT.search(code[:_LINE]):
+            best = max(terms, key=lambda m: judge.lexicon.terms[m.key].number)
+            claims.append(Claim(judge.lexicon.terms[best.key].number, best.key, line.strip(), 0))
+        if comment.strip():
+            claims += judge.prose(Unit(comment, unit.line, leads=unit.leads))
+    return claims
+
+
+_WORLD = ("mention", "other")
+_LEVEL = re.compile(r"H[0-4]")
+_OWN_LEVEL = re.compile(r"\b(?:hpc|contract|implemented)\b")
+# A part that is only listed claims nothing below H3; a library of a device or of a network does.
+_LISTINGS = word_set("dependencies crates checksums builddependencies sources")
+_NAMED_PARTS = 2
+_LINE = 1000
+_ABSENT = re.compile(
+    r"\bassert\b.*\bnot\b|\bnot in\b|\bis None\b|\bisn't\b|\b(?:False|false|OFF|off|none|None)\b"
+    r"|=\s*['\"]?(?:0|1|no|cpu)\b|--(?:no|without|disable|exclude)-|~\w|\bconflicts\(|\braise\b"
+    r"|\bgrep\b|\buninstall\b|\bassertNot|\bassertFalse|\bNOT\b|\bnot\b|\bunset\b|\bexclude"
+)
