@@ -7,6 +7,7 @@ is named beside it: `deny`, `plan`, `other` (another project), `mention`, or not
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from typing import Literal
 
@@ -33,6 +34,7 @@ _TITLES: tuple[tuple[str, Status], ...] = (
     ("denied_heading", "deny"),
     ("planned_heading", "plan"),
 )
+_NOT_APPLICABLE = re.compile(r"n/?\.?a\b", re.IGNORECASE)
 _NO = frozenset("✗✘❌✕❎—–×")
 _YES = frozenset("✓✔✅☑●")
 _SKIP = word_set(
@@ -55,6 +57,11 @@ _LIKENED = word_set(
     "in by faster twice thanks instead"
 )
 _INVERTED = word_set("so as neither nor")
+_WELCOME = word_set("helps help works used supported welcome there fine possible")
+_KINDS = word_set(
+    "standard specification protocol platform library framework toolkit processor term word"
+    " language company product computers computer scheduler"
+)
 _SEND = word_set("see try prefer consider")
 _EXTEND = word_set("too likewise same also follows follow joins matches")
 
@@ -66,6 +73,8 @@ def answer(lexicon: Lexicon, text: str) -> Status:
         return "deny" if stripped not in ("x", "X") else "affirm"
     if stripped[0] in _YES:
         return "affirm"
+    if _NOT_APPLICABLE.match(stripped):
+        return "deny"
     first = sentences(stripped)[0].words
     while first and first[0].low in _SKIP:
         first = first[1:]
@@ -274,6 +283,8 @@ def _unknown_name(reading: Reading, clause: Clause, verb: int) -> bool:
 
 def definition(reading: Reading, clause: Clause) -> bool:
     """Whether a clause explains the word it begins with: `MPI stands for ...`."""
+    if _glossed(reading):
+        return True
     for match in reading.within("definition", clause):
         for term in reading.terms:
             between = range(term.end, match.start)
@@ -286,6 +297,19 @@ def definition(reading: Reading, clause: Clause) -> bool:
     return False
 
 
+def _glossed(reading: Reading) -> bool:
+    """Whether the sentence is a word, a colon, and what the word is: `MPI: a standard for ...`."""
+    if not reading.terms or reading.group("ours"):
+        return False
+    head = reading.terms[0]
+    kinds = [
+        i
+        for i in range(head.end, min(head.end + 9, len(reading.words)))
+        if reading.low(i) in _KINDS
+    ]
+    return head.start == 0 and reading.low(head.end) in (":", "—") and bool(kinds)
+
+
 def ellipsis(reading: Reading, clause: Clause) -> Status:
     """Read a clause that repeats what was said for another subject: `replay does`."""
     words = [i for i in range(clause.start, clause.end)]
@@ -296,6 +320,8 @@ def ellipsis(reading: Reading, clause: Clause) -> Status:
     last = reading.low(words[-1])
     extends = any(reading.low(i) in _EXTEND for i in range(clause.start, clause.end))
     head = [reading.low(i) for i in words]
+    if head[0] in ("it", "they", "one") and head[-1] in _WELCOME:
+        return "affirm"
     if last == "not" or last == "none" or head[0] in ("neither", "nor"):
         return "deny"
     if last in _AUXILIARY and len(words) > 1:

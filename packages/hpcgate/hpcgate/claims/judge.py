@@ -57,7 +57,8 @@ class Judge:
 
     def prose(self, unit: Unit) -> list[Claim]:
         """Return what running text claims, sentence by sentence."""
-        around = split_words(" . ".join(unit.leads + unit.headings[-1:]))
+        beside = (*unit.leads, *unit.headings[-1:], unit.after[:_ANSWER])
+        around = split_words(" . ".join(beside))
         cut = sentences(unit.text)
         read = [self._reading(s, around) for s in cut]
         if not any(r.terms or found for r, found in read):
@@ -101,7 +102,9 @@ class Judge:
     ) -> bool:
         """Whether question, box, lead-in, heading or next block excuse an asserted capability."""
         if thing.declared:
-            return False
+            quoted = [self.lead(text) for text in unit.leads]
+            quoted += [self.title(text) for text in unit.headings]
+            return "mention" in quoted
         # What an ellipsis repeats stands in the sentence before; the last clause repeats it.
         clause = next(
             (c for c in reading.clauses if c.start <= thing.match.start < c.end),

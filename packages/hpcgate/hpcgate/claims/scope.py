@@ -34,6 +34,7 @@ _OPENERS = word_set(
     "except far compared similar contrary under over across during through instead apart "
     "besides beyond today currently here now via where inside outside unless rather despite"
 )
+_PLACES = word_set("on in at by with for from over under of as than")
 _SUBJECTS = word_set("it we they you")
 _AUX = word_set("do does can is are will has have did")
 _JOIN = _MARKS | {"and", "or", "nor", "to", "that"}
@@ -154,6 +155,8 @@ def _after_comma(reading: Reading, place: int) -> str:
         if reading.finite(start, limit) is not None:
             return ","
     verb = reading.finite(start, min(start + 6, len(reading.words)))
+    if verb is not None and _second_clause(reading, place, start, verb):
+        return ","
     # The main clause after an opening phrase: "Without MPI, rows are spread over hosts".
     opening = reading.low(0) in _CONDITION or (
         reading.finite(0, place) is None and reading.low(0) in _OPENERS
@@ -161,6 +164,19 @@ def _after_comma(reading: Reading, place: int) -> str:
     if verb is not None and verb > start and opening and not _has_or(reading, place, verb):
         return ","
     return ""
+
+
+def _second_clause(reading: Reading, comma: int, start: int, verb: int) -> bool:
+    """Whether a comma alone joins two clauses: `this is there, that is not`."""
+    subject = range(start, verb)
+    return (
+        start == comma + 1
+        and 1 <= len(subject) <= 4
+        and reading.low(verb) in _BE | _AUX
+        and reading.finite(0, comma) is not None
+        and not any(reading.low(i) in _JOIN or reading.low(i) in _PLACES for i in subject)
+        and reading.low(start) not in _CONDITION
+    )
 
 
 def _has_or(reading: Reading, start: int, end: int) -> bool:
@@ -265,7 +281,7 @@ def _determiner(reading: Reading, clause: Clause, match: Match) -> Iterator[tupl
 def _verbal(reading: Reading, clause: Clause, match: Match) -> Iterator[tuple[int, int]]:
     stop = _boundary(reading, clause, match.end)
     yield match.end, stop
-    supports = any(match.end <= m.start <= match.end + 3 for m in reading.group("support"))
+    supports = any(match.end <= m.start <= match.end + 3 for m in reading.within("support", clause))
     if supports or not _content(reading, match.end, clause.end):
         yield clause.start, match.start
 

@@ -50,7 +50,10 @@ def judge_sentence(
     flipped = False
     for clause in reading.clauses:
         inside = [t for t in things if clause.start <= t[0].start < clause.end]
-        whose = owner(reading, clause, whose)
+        whose, before_it = owner(reading, clause, whose), whose
+        if not inside and _only_compares(reading, clause):
+            whose = before_it
+            continue
         if not inside:
             _refer_back(reading, clause, whose, said or before, said)
             continue
@@ -185,6 +188,21 @@ def _joined(reading: Reading, clause: Clause) -> list[Clause]:
     if clause.link in _TIES and place:
         found.append(reading.clauses[place - 1])
     return found
+
+
+def _only_compares(reading: Reading, clause: Clause) -> bool:
+    """Whether a clause only names what we are compared with: `Unlike X, ...`."""
+    return reading.finite(clause.start, clause.end) is None and reading.low(clause.start) in (
+        "unlike",
+        "like",
+        "compared",
+        "contrary",
+        "versus",
+        "in",
+        "as",
+        "just",
+        "similar",
+    )
 
 
 def _ends_in_not(reading: Reading, clause: Clause) -> bool:

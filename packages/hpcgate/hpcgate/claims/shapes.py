@@ -25,9 +25,11 @@ def row_claims(judge: Judge, unit: Unit) -> list[Claim]:
     if _rule_table(judge, head) or any(judge.lead(lead) in _WORLD for lead in unit.leads):
         return []
     label, first = cells[0], headers[0] if headers else ""
+    if _PROJECTS.search(first) and _whose(judge, label) != "ours":
+        return []
     columns = [(headers[i] if i < len(headers) else "", cell) for i, cell in enumerate(cells) if i]
     columns = [(h, c) for h, c in columns if _whose(judge, h) != "other"]
-    if _whose(judge, label) == "other":
+    if _whose(judge, label) == "other" and not _PARTS.search(first):
         return []
     if not columns:
         below = Unit(label, unit.line, leads=(first, *unit.leads), headings=unit.headings)
@@ -90,7 +92,12 @@ def field_claims(judge: Judge, unit: Unit) -> list[Claim]:
     above = unit.leads[1:]
     if any(lead in _LISTINGS for lead in unit.leads):
         return [claim for claim in judge.prose(unit) if claim.level > _NAMED_PARTS]
-    claims = judge.prose(Unit(key, unit.line, leads=above, headings=unit.headings[1:]))
+    below = unit.headings[1:]
+    if reply != "affirm" and len(unit.text.split()) <= _SHORT:
+        # A short value and its key are one statement: the value may deny or plan the key.
+        whole = Unit(f"{key}: {unit.text}", unit.line, leads=above, headings=below)
+        return judge.prose(whole) if judge.lead(key) not in _EXCUSES else judge.prose(unit)
+    claims = judge.prose(Unit(key, unit.line, leads=above, headings=below))
     if reply != "affirm":
         claims += judge.prose(unit)
     return claims
@@ -121,15 +128,21 @@ def code_claims(judge: Judge, unit: Unit) -> list[Claim]:
     return claims
 
 
+_PROJECTS = re.compile(
+    r"^\W*(?:tools?|librar(?:y|ies)|packages?|projects?|software|frameworks?|programs?)\W*$", re.I
+)
+_PARTS = re.compile(r"\b(?:back ?-?ends?|engines?|devices?|arrays?|tiers?|inputs?)\b", re.I)
 _WORLD = ("mention", "other")
 _LEVEL = re.compile(r"H[0-4]")
 _OWN_LEVEL = re.compile(r"\b(?:hpc|contract|implemented)\b")
 # A part that is only listed claims nothing below H3; a library of a device or of a network does.
 _LISTINGS = word_set("dependencies crates checksums builddependencies sources")
 _NAMED_PARTS = 2
+_SHORT = 4
+_EXCUSES = ("deny", "plan", "mention", "other")
 _LINE = 1000
 _ABSENT = re.compile(
     r"\bassert\b.*\bnot\b|\bnot in\b|\bis None\b|\bisn't\b|\b(?:False|false|OFF|off|none|None)\b"
-    r"|=\s*['\"]?(?:0|1|no|cpu)\b|--(?:no|without|disable|exclude)-|~\w|\bconflicts\(|\braise\b"
+    r"|(?<!DEVICES)=\s*['\"]?(?:0|1|no|cpu)\b(?!,)|--(?:no|without|disable|exclude)-|~\w|\bconflicts\(|\braise\b"
     r"|\bgrep\b|\buninstall\b|\bassertNot|\bassertFalse|\bNOT\b|\bnot\b|\bunset\b|\bexclude"
 )

@@ -31,7 +31,7 @@ _ENDINGS = "md|py|pyi|rs|ya?ml|toml|json|eb|sh|lock|txt|cff|h|c|gz|crate|whl|htm
 _NAMES = (
     rf"(?:[\w.*{{}}-]{{1,60}}/){{0,12}}[\w*-]{{1,60}}\.(?:{_ENDINGS})\b(?!\()"
     r"|[\w.-]{1,60}/[\w./-]{0,120}\*[\w./*-]{0,120}|nox -[st] [\w-]{1,60}"
-    r"|\b[hH][0-4]-[a-z-]{1,60}\b"
+    r"|\b[hH][0-4]-(?!ready|certified|compliant|capable|conformant|complete)[a-z-]{1,60}\b"
 )
 _WORD = re.compile(
     rf"(?P<name>{_NAMES})|"
@@ -48,7 +48,8 @@ _SHORT = re.compile(
 _IRREGULAR = {"ca": "can", "wo": "will", "sha": "shall", "cannot": "can not"}
 _GAP = 3
 _LONGEST = 200
-_PLURAL = ("s", "es")
+_SHORTEST_PLURAL = 3
+_SIBILANTS = ("ses", "xes", "zes", "ches", "shes")
 
 
 class Word(NamedTuple):
@@ -265,9 +266,10 @@ def _readings(low: str) -> Iterator[str]:
         yield from _number_readings(low)
     elif low[0].isalpha():
         yield "_"
-        for ending in _PLURAL:
-            if low.endswith(ending) and len(low) > len(ending) + 2:
-                yield low[: -len(ending)]
+        if low[-1] == "s" and len(low) > _SHORTEST_PLURAL and low[-2] != "s":
+            yield low[:-1]
+            if low.endswith(_SIBILANTS) and len(low) > _SHORTEST_PLURAL + 2:
+                yield low[:-2]
 
 
 def _number_readings(low: str) -> Iterator[str]:

@@ -16,9 +16,11 @@ Hint = Callable[[str], bool]
 __all__ = ["SUFFIXES", "read"]
 
 _SLASHES = re.compile(r"\s*(?://[/!]?|/\*[*!]?|\*/|\*(?=\s|$))\s?(?P<text>.*?)(?:\*/)?$")
+_DOC = re.compile(r"\s*//[/!]\s?(?P<text>.*?)$")
 _HASH = re.compile(r"\s*#['!]?\s?(?P<text>.*)$")
 _STYLES = {
-    **dict.fromkeys((".rs", ".h", ".c", ".go", ".cs", ".ts", ".js", ".hpp", ".mojo"), _SLASHES),
+    ".rs": _DOC,
+    **dict.fromkeys((".h", ".c", ".go", ".cs", ".ts", ".js", ".hpp", ".mojo"), _SLASHES),
     **dict.fromkeys((".sh", ".r", ".jl", ".def", ".bash"), _HASH),
 }
 _LEVEL = re.compile(r"\bH[0-4]\b|\(evidence: ")
