@@ -83,6 +83,7 @@ def stages(name: str, version: str, toolchain: str) -> tuple[Stage, ...]:
     eb = f"eb {name}-{version}-{toolchain}.eb --robot-paths=$PWD/easybuild/easyconfigs:"
     module = f"{name}/{version}-{toolchain}"
     load = f"module use $EASYBUILD_PREFIX/modules/all\nmodule load {module}"
+    script = "python -s /mnt/use_module.py /mnt/conformance"
     seen = "env | grep -Ev '^(_|__LMOD_.*|_ModuleTable.*|LMOD_.*|BASH_.*)=' | sort"
     clean = f"{load.splitlines()[0]}\n{seen} > /tmp/before\n{load.splitlines()[1]}\n"
     clean += f"module unload {module}\n{seen} > /tmp/after\ndiff /tmp/before /tmp/after"
@@ -98,7 +99,7 @@ def stages(name: str, version: str, toolchain: str) -> tuple[Stage, ...]:
             f"! grep -q target-cpu=native {log}",
             "no code for one processor alone",
         ),
-        Stage("use", f"{load}\npython -s /mnt/use_module.py /mnt/conformance", "a user's steps"),
+        Stage("use", f"{load}\nmars-earth --version\n{script}", "a user's steps"),
         Stage("unload", clean, "the environment is as before the load"),
         Stage("sanity-check", f"{eb} --sanity-check-only", "the installation, once more"),
     )
