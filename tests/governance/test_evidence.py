@@ -488,9 +488,9 @@ SUITES = {
 @pytest.mark.parametrize(
     ("suite", "passed", "failed"),
     [
-        ("good", ("m::a",), ()),
-        ("bad", ("a",), ("b",)),
-        ("error", (), ("b",)),
+        ("good", ("m (1)",), ()),
+        ("bad", ("tests (1)",), ("tests::b",)),
+        ("error", (), ("tests::b",)),
         ("skipped", (), ()),
         ("empty", (), ()),
     ],
@@ -501,6 +501,16 @@ def test_junit_names(
     path = tmp_path / "junit.xml"
     path.write_text(SUITES[suite])
     assert junit.read_junit(path) == (passed, failed)
+
+
+def test_junit_names_can_be_narrowed(tmp_path: Path) -> None:
+    path = tmp_path / "junit.xml"
+    case = '<testcase classname="{}" name="a">{}</testcase>'
+    inner = case.format("tests.unit", "<failure/>") + case.format("tests.conformance", "")
+    path.write_text(f"<testsuite>{inner}</testsuite>")
+    assert junit.read_junit(path, "conformance") == (("tests.conformance (1)",), ())
+    assert junit.read_junit(path, "unit") == ((), ("tests.unit::a",))
+    assert junit.read_junit(path, "nowhere") == ((), ())
 
 
 @pytest.mark.parametrize(

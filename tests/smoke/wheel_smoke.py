@@ -115,7 +115,7 @@ def replays_the_same_on_two_threads(folder: Path) -> str:
     import pymars as earth
 
     _, rows, _, _ = split()
-    # Enough rows that threads have something to share.
+    # Enough rows for many blocks.
     many = np.tile(rows, (200, 1))
     model = earth.load_model(stored(folder))
     one = earth.predict(model, many, threads=1)

@@ -172,6 +172,48 @@ def evidence_verify(root: Root = None, release: Release = False) -> None:
     raise typer.Exit(1 if findings else 0)
 
 
+@evidence_app.command("record")
+def evidence_record(
+    check: Annotated[str, typer.Argument(help="A check of packaging/levels.yaml.")],
+    command: Annotated[str, typer.Option(help="What was run.")],
+    started: Annotated[str, typer.Option(help="ISO 8601 with an offset.")],
+    finished: Annotated[str, typer.Option(help="ISO 8601 with an offset.")],
+    outcome: Annotated[str | None, typer.Option(help="pass, fail or unavailable.")] = None,
+    subject: Annotated[list[Path] | None, typer.Option(help="A file that was judged.")] = None,
+    reason: Annotated[str, typer.Option(help="Why it is no pass.")] = "",
+    tool: Annotated[list[str] | None, typer.Option(help="name=version")] = None,
+    measurement: Annotated[list[str] | None, typer.Option(help="name=value")] = None,
+    passed: Annotated[list[str] | None, typer.Option(help="A test that passed.")] = None,
+    failed: Annotated[list[str] | None, typer.Option(help="A test that failed.")] = None,
+    junit: Annotated[Path | None, typer.Option(help="JUnit XML; its tests decide.")] = None,
+    only: Annotated[str, typer.Option(help="Take only tests whose name holds this.")] = "",
+    root: Root = None,
+) -> None:
+    """Append one record; a run that says nothing new is not written.
+
+    Example: `hpcgate evidence record tests --junit build/junit.xml --subject noxfile.py ...`
+    """
+    from hpcgate import evidence
+
+    record = evidence.record_options(
+        find_root(root),
+        check,
+        outcome=outcome,
+        subjects=subject or (),
+        command=command,
+        started=started,
+        finished=finished,
+        reason=reason,
+        tools=tool or (),
+        measurements=measurement or (),
+        passed=passed or (),
+        failed=failed or (),
+        junit=junit,
+        only=only,
+    )
+    print(f"{record.outcome}: {record.path}")
+
+
 def main() -> None:
     """Run the command line; a GateError is one line and exit status 2."""
     try:

@@ -10,7 +10,6 @@ like a failure, so that damaging a failure cannot bring an earlier pass back.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Literal
@@ -21,7 +20,6 @@ from hpcgate.errors import GateError
 from hpcgate.evidence import Check, Finding, Ledger, Record, contract, scan
 
 __all__ = [
-    "BLOCKS",
     "Assessment",
     "RequirementStatus",
     "Status",
@@ -176,11 +174,6 @@ def markdown(root: Path) -> str:
         for wanted in facts.requirements
     ]
     return "\n".join(rows) + "\n"
-
-
-BLOCKS: dict[str, dict[str, Callable[[Path], str]]] = {
-    "docs/hpc_contracts.md": {"levels": markdown}
-}
 
 
 def _level(requirements: tuple[RequirementStatus, ...]) -> int:

@@ -74,14 +74,13 @@ def fit(
 ) -> None:
     """Fit a model to a CSV or Parquet file and save it as JSON."""
     from pymars.earth import Earth
-    from pymars.files import read_columns, take
+    from pymars.files import read_columns
     from pymars.runtime import save_model
 
-    columns = read_columns(data, categorical)
-    responses = {name: take(columns, name, data) for name in dict.fromkeys(target)}
-    sample_weight = take(columns, weights, data) if weights is not None else None
-    for name in dict.fromkeys(ignore):
-        take(columns, name, data)
+    needed = [*target, *([weights] if weights is not None else [])]
+    columns = read_columns(data, categorical, ignore=ignore, needed=needed)
+    responses = {name: columns.pop(name) for name in dict.fromkeys(target)}
+    sample_weight = columns.pop(weights) if weights is not None else None
     shown = not quiet and sys.stderr.isatty()
     model = Earth(**options, verbose=shown).fit(columns, responses, sample_weight)
     save_model(model, output)
@@ -99,7 +98,11 @@ def fit(
     type=click.Path(path_type=Path),
     help="CSV or Parquet file.  [default: screen]",
 )
-@click.option("--threads", type=int, help="Most threads; the result is the same.  [default: 1]")
+@click.option(
+    "--threads",
+    type=int,
+    help="Most threads (H1, not claimed: no gain is measured yet).  [default: 1]",
+)
 def predict(model: Path, data: Path, output: Path | None, threads: int | None) -> None:
     """Replay a model on the rows of a CSV or Parquet file."""
     from pymars.files import read_columns, write_columns

@@ -17,6 +17,8 @@ from pymars.basis import Term, terms_of
 from pymars.errors import (
     InvalidArgumentError,
     InvalidDataError,
+    InvalidDtypeError,
+    InvalidValueError,
     MissingValueError,
     ShapeMismatchError,
 )
@@ -176,7 +178,7 @@ class Earth(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             self.feature_names_in_ = np.array(table.names, dtype=object)
         elif hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
-        self._single = responses.shape[1] == 1 and np.ndim(y) == 1
+        self._single = responses.shape[1] == 1 and np.asarray(y).ndim == 1
         return self
 
     def predict(self, X: Any) -> NDArray[np.float64]:
@@ -187,13 +189,13 @@ class Earth(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         ndarray of shape (rows,), or (rows, responses) when y had two dimensions; float64
         """
         check_is_fitted(self)
-        found = predict(self.model_, self._rows(X))
+        found = predict(self.model_, self._checked(X))
         return found if self._single or found.ndim == 2 else found.reshape(-1, 1)
 
-    def transform(self, X: Any) -> NDArray[np.float64]:
+    def design_matrix(self, X: Any) -> NDArray[np.float64]:
         """Evaluate every term on rows: the design matrix, (rows, terms), float64."""
         check_is_fitted(self)
-        return design_matrix(self.model_, self._rows(X))
+        return design_matrix(self.model_, self._checked(X))
 
     def summary(self) -> str:
         """Describe the fitted model in a few lines of text."""
@@ -259,14 +261,28 @@ class Earth(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             setattr(self, f"{name}_", figures.get(name, float("nan")))
         self.n_features_in_ = len(spec["features"])
 
-    def _rows(self, X: Any) -> Any:
-        columns = getattr(X, "shape", (0, 0))
-        if hasattr(X, "columns") or len(columns) != 2 or columns[1] == self.n_features_in_:
+    def _checked(self, X: Any) -> Any:
+        """Refuse what scikit-learn's conventions refuse, in its words.
+
+        The replay itself looks only at the features that the model uses.
+        """
+        if not isinstance(X, np.ndarray) or X.ndim != 2:
             return X
-        raise ShapeMismatchError(
-            f"X has {columns[1]} features, but {type(self).__name__} is expecting "
-            f"{self.n_features_in_} features as input"
-        )
+        if X.shape[1] != self.n_features_in_:
+            raise ShapeMismatchError(
+                f"X has {X.shape[1]} features, but {type(self).__name__} is expecting "
+                f"{self.n_features_in_} features as input"
+            )
+        if X.dtype.kind == "f" and not np.isfinite(X.sum()):
+            refused = np.isinf(X) if self.allow_missing else ~np.isfinite(X)
+            rows = np.flatnonzero(refused.any(axis=1))
+            if rows.size and np.isinf(X).any():
+                raise InvalidValueError(f"row {rows[0]} of X holds inf; rows are finite")
+            if rows.size:
+                raise MissingValueError(
+                    f"row {rows[0]} of X holds NaN; fill it in, or fit with allow_missing=True"
+                )
+        return X
 
     def _options(self) -> dict[str, Any]:
         return {
@@ -341,7 +357,7 @@ def _read_responses(y: Any) -> tuple[NDArray[np.float64], list[str]]:
 def _numeric(y: Any) -> NDArray[np.float64]:
     values = np.asarray(y)
     if values.dtype.kind == "c":
-        raise InvalidArgumentError(f"Complex data not supported: y has dtype {values.dtype}")
+        raise InvalidDtypeError(f"Complex data not supported: y has dtype {values.dtype}")
     try:
         return values.astype(np.float64)
     except (TypeError, ValueError):

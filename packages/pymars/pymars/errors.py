@@ -13,6 +13,7 @@ __all__ = [
     "InterruptedFitError",
     "InvalidArgumentError",
     "InvalidDataError",
+    "InvalidDtypeError",
     "InvalidSpecError",
     "InvalidValueError",
     "LimitExceededError",
@@ -113,6 +114,12 @@ class UnknownColumnError(EarthError, ValueError):
     code, category = 12, "unknown_column"
 
 
+class InvalidDtypeError(EarthError, ValueError, TypeError):
+    """A table or column holds text, objects or complex numbers where numbers are due."""
+
+    code, category = 13, "invalid_dtype"
+
+
 BY_CODE: dict[int, type[EarthError]] = {
     kind.code: kind
     for kind in (
@@ -128,6 +135,7 @@ BY_CODE: dict[int, type[EarthError]] = {
         InterruptedFitError,
         ModelFileError,
         UnknownColumnError,
+        InvalidDtypeError,
     )
 }
 

@@ -22,7 +22,7 @@ from pymars.errors import (
 )
 from pymars.runtime import write_bytes
 
-__all__ = ["read_columns", "take", "write_columns"]
+__all__ = ["read_columns", "write_columns"]
 
 _MISSING = {"", "na", "nan", "null", "none", "n/a"}
 
@@ -43,7 +43,11 @@ class Labels:
 
 
 def read_columns(
-    path: Path, categorical: Collection[str] = (), only: Collection[str] | None = None
+    path: Path,
+    categorical: Collection[str] = (),
+    only: Collection[str] | None = None,
+    ignore: Collection[str] = (),
+    needed: Collection[str] = (),
 ) -> dict[str, Any]:
     """Read a file's columns by name.
 
@@ -54,7 +58,11 @@ def read_columns(
     categorical : collection of str
         Columns of labels; the others hold numbers.
     only : collection of str, optional
-        Columns to read; the others may hold anything.
+        Columns to read, all of which must be there; the others may hold anything.
+    ignore : collection of str
+        Columns to leave out; they must be there, and may hold anything.
+    needed : collection of str
+        Further columns that must be there.
 
     Raises
     ------
@@ -63,20 +71,8 @@ def read_columns(
         wrong length, or lacks a categorical column.
     """
     if path.suffix.lower() in (".parquet", ".pq"):
-        columns = _read_parquet(path, only)
-    else:
-        columns = _read_csv(path, only, set(categorical))
-    for name in categorical:
-        if name not in columns:
-            raise UnknownColumnError(_absent(name, columns, path))
-    return columns
-
-
-def take(columns: dict[str, Any], name: str, path: Path) -> Any:
-    """Remove a column from a table and return it, or say which names there are."""
-    if name not in columns:
-        raise UnknownColumnError(_absent(name, columns, path))
-    return columns.pop(name)
+        return _read_parquet(path, only, ignore, [*needed, *categorical])
+    return _read_csv(path, only, ignore, needed, set(categorical))
 
 
 def write_columns(columns: dict[str, NDArray[np.float64]], path: Path | None) -> None:
@@ -99,7 +95,13 @@ def write_columns(columns: dict[str, NDArray[np.float64]], path: Path | None) ->
         write_bytes(path, text.getvalue().encode())
 
 
-def _read_csv(path: Path, only: Collection[str] | None, categorical: set[str]) -> dict[str, Any]:
+def _read_csv(
+    path: Path,
+    only: Collection[str] | None,
+    ignore: Collection[str],
+    needed: Collection[str],
+    categorical: set[str],
+) -> dict[str, Any]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
             rows = list(csv.reader(stream))
@@ -119,9 +121,10 @@ def _read_csv(path: Path, only: Collection[str] | None, categorical: set[str]) -
             raise ShapeMismatchError(
                 f"{path}: row {number} has {len(row)} cells, the header has {len(header)}"
             )
+    _require([*(only or ()), *ignore, *needed, *categorical], header, path)
     columns: dict[str, Any] = {}
     for name, cells in zip(header, zip(*body, strict=True), strict=True):
-        if only is not None and name not in only:
+        if name in ignore or (only is not None and name not in only):
             continue
         if name in categorical:
             columns[name] = Labels([None if c.strip().lower() in _MISSING else c for c in cells])
@@ -144,13 +147,17 @@ def _floats(path: Path, name: str, cells: tuple[str, ...]) -> NDArray[np.float64
     return values
 
 
-def _read_parquet(path: Path, only: Collection[str] | None) -> dict[str, Any]:
+def _read_parquet(
+    path: Path,
+    only: Collection[str] | None,
+    ignore: Collection[str],
+    needed: Collection[str],
+) -> dict[str, Any]:
     arrow = _pyarrow(path)
     try:
-        wanted = None
-        if only is not None:
-            present = set(arrow.parquet.read_schema(path).names)
-            wanted = [name for name in only if name in present]
+        present = arrow.parquet.read_schema(path).names
+        _require([*(only or ()), *ignore, *needed], present, path)
+        wanted = [name for name in (only or present) if name not in ignore]
         table = arrow.parquet.read_table(path, columns=wanted)
     except OSError as error:
         raise ModelFileError(f"{path}: cannot be read: {error}") from None
@@ -170,7 +177,13 @@ def _pyarrow(path: Path) -> Any:
     return pyarrow
 
 
-def _absent(name: str, columns: dict[str, Any], path: Path) -> str:
+def _require(names: Collection[str], present: Collection[str], path: Path) -> None:
+    for name in names:
+        if name not in present:
+            raise UnknownColumnError(_absent(name, present, path))
+
+
+def _absent(name: str, columns: Collection[str], path: Path) -> str:
     near = difflib.get_close_matches(name, columns, n=1)
     meant = f" (is {near[0]!r} meant?)" if near else ""
     return f"{path}: has no column {name!r}{meant}; it has {list(columns)[:20]}"

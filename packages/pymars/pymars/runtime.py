@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import os
-import uuid
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -201,7 +200,8 @@ def predict(model: Any, X: Any, threads: int | None = None) -> NDArray[np.float6
     X : array-like of shape (rows, features), or a pandas, polars or Arrow table
         Columns of a table are taken by name, those of an array by position.
     threads : int, optional
-        Most threads to use; default :func:`runtime_threads`. The result does not depend on it.
+        Most threads to use (H1, not claimed: no gain from them is measured yet); default
+        :func:`runtime_threads`. The result does not depend on it.
 
     Returns
     -------
@@ -237,7 +237,9 @@ def design_matrix(model: Any, X: Any, threads: int | None = None) -> NDArray[np.
 
 
 def set_runtime_threads(threads: int | None) -> None:
-    """Set how many threads a replay may use when a call does not say; None resets.
+    """Set the bound for replays that do not name one; None resets.
+
+    Threads are H1, which is not claimed: no gain from them is measured yet.
 
     Examples
     --------
@@ -251,10 +253,11 @@ def set_runtime_threads(threads: int | None) -> None:
 
 
 def runtime_threads() -> int:
-    """Return how many threads a replay uses when a call does not say.
+    """Return the bound for replays that do not name one.
 
     That is what :func:`set_runtime_threads` set, else the environment variable
-    `MARS_EARTH_THREADS`, else 1. A replay never uses more than the process may use.
+    `MARS_EARTH_THREADS`, else 1; a replay never goes beyond what the process may use. Threads are
+    H1, which is not claimed: no gain from them is measured yet.
     """
     if _threads is not None:
         return _threads
@@ -265,7 +268,7 @@ def runtime_threads() -> int:
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file whole or not at all."""
     # Opened by name, not by mkstemp, so that the file gets the permissions the user's mask gives.
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
     try:
         with temporary.open("xb") as stream:
             stream.write(content)

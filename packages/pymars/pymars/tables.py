@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from pymars.errors import (
     InvalidArgumentError,
+    InvalidDtypeError,
     InvalidValueError,
     ShapeMismatchError,
     UnknownColumnError,
@@ -51,7 +51,7 @@ def read_table(data: Any, what: str = "X") -> Table:
     ------
     ShapeMismatchError
         If the data are not two-dimensional.
-    InvalidArgumentError
+    InvalidDtypeError
         If a column is neither numeric nor categorical.
     """
     columns = _named_columns(data)
@@ -92,6 +92,10 @@ def read_rows(
 
 
 def _named_columns(data: Any) -> dict[str, Any] | None:
+    if hasattr(data, "toarray") and hasattr(data, "tocsr"):
+        raise InvalidDtypeError(
+            "the table is a sparse matrix; pass a dense array, for example X.toarray()"
+        )
     if isinstance(data, dict):
         return {str(name): column for name, column in data.items()}
     names = getattr(data, "column_names", None)
@@ -108,22 +112,18 @@ def _named_columns(data: Any) -> dict[str, Any] | None:
 
 
 def _array(data: Any, what: str) -> NDArray[np.float64]:
-    if hasattr(data, "toarray") and hasattr(data, "tocsr"):
-        raise InvalidArgumentError(
-            f"{what} is a sparse matrix; pass a dense array, for example {what}.toarray()"
-        )
     try:
         values = np.asarray(data)
     except ValueError as error:
         raise ShapeMismatchError(f"{what} is not a table of numbers: {error}") from None
     if values.dtype.kind == "c":
-        raise InvalidArgumentError(
+        raise InvalidDtypeError(
             f"Complex data not supported: {what} has dtype {values.dtype}; pass real numbers"
         )
     if values.dtype.kind == "O":
         values = _from_objects(values, what)
     elif values.dtype.kind not in "fiub":
-        raise InvalidArgumentError(
+        raise InvalidDtypeError(
             f"{what} has dtype {values.dtype}; pass numbers, or a table with categorical columns"
         )
     if values.ndim != 2:
@@ -139,7 +139,7 @@ def _from_objects(values: NDArray[Any], what: str) -> NDArray[np.float64]:
     flat = values.ravel()
     if not all(isinstance(v, (int, float, np.integer, np.floating)) for v in flat):
         odd = next(v for v in flat if not isinstance(v, (int, float, np.integer, np.floating)))
-        raise InvalidArgumentError(
+        raise InvalidDtypeError(
             f"{what} has dtype object and holds {odd!r}; argument must be a string or a number "
             "table, so convert text to numbers, or pass a table with categorical columns"
         )
@@ -186,7 +186,7 @@ def _read_column(name: str, column: Any) -> tuple[NDArray[np.float64], list[str]
 def _read_polars(column: Any) -> tuple[NDArray[np.float64], list[str]]:
     seen = column.to_list()
     if str(column.dtype).startswith("Enum"):
-        labels = [str(label) for label in column.cat.get_categories()]
+        labels = [str(label) for label in column.dtype.categories.to_list()]
     else:
         # Categories of a Categorical may be shared with other columns; take those in use.
         labels = sorted({str(label) for label in seen if label is not None})
@@ -207,7 +207,7 @@ def _read_arrow(name: str, column: Any) -> tuple[NDArray[np.float64], list[str] 
         return _positions(column.to_pylist(), labels), labels
     kind = str(column.type)
     if kind in ("string", "large_string", "string_view", "binary"):
-        raise InvalidArgumentError(_text_message(name))
+        raise InvalidDtypeError(_text_message(name))
     if kind == "bool":
         flags = [np.nan if flag is None else float(flag) for flag in column.to_pylist()]
         return np.array(flags, dtype=np.float64), None
@@ -220,7 +220,7 @@ def _numbers(name: str, values: NDArray[Any]) -> NDArray[np.float64]:
     if values.dtype.kind == "O" and all(isinstance(v, (bool, type(None))) for v in values):
         values = np.array([np.nan if v is None else float(v) for v in values])
     if values.dtype.kind not in "fiub":
-        raise InvalidArgumentError(_text_message(name))
+        raise InvalidDtypeError(_text_message(name))
     return values.astype(np.float64, copy=False)
 
 
@@ -242,7 +242,7 @@ def _recode(
     """Carry positions over from the column's own labels to the model's."""
     if labels is None or known is None or labels == known:
         if labels is not None and known is None:
-            raise InvalidArgumentError(
+            raise InvalidDtypeError(
                 f"column {name!r} is categorical, the model was fitted on numbers there"
             )
         return codes
@@ -260,6 +260,8 @@ def _recode(
 
 
 def _missing_message(missing: list[str], present: list[str]) -> str:
+    import difflib  # late: only an error needs it
+
     parts = []
     for name in missing[:5]:
         near = difflib.get_close_matches(name, present, n=1)

@@ -107,7 +107,7 @@ fn fill(
         .map_err(|error| raise(py, &error))
 }
 
-/// View a C- or Fortran-contiguous array without copying it.
+/// View a C- or Fortran-contiguous array as rows.
 fn view<'a>(py: Python<'_>, x: &'a PyReadonlyArray2<'_, f64>) -> PyResult<Rows<'a>> {
     let (n, p) = (x.shape()[0], x.shape()[1]);
     let data = x.as_slice()?;
@@ -219,7 +219,7 @@ fn error_catalogue() -> Vec<(u8, &'static str)> {
         .collect()
 }
 
-/// Threads this process may use: its affinity and its control group.
+/// Bound of any pool: the affinity and the control group of this process.
 #[pyfunction]
 fn available_threads() -> usize {
     mars_earth_core::available_threads()

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
+from collections import Counter
 from pathlib import Path
 
 from hpcgate.errors import GateError
@@ -11,10 +12,11 @@ from hpcgate.errors import GateError
 __all__ = ["read_junit"]
 
 
-def read_junit(path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the names of the tests that passed and of those that failed, sorted.
+def read_junit(path: Path, only: str = "") -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the tests that passed, by file with their number, and the names of those that failed.
 
-    A skipped test is in neither. An error counts as a failure.
+    A skipped test is in neither. An error counts as a failure. With `only`, tests whose name does
+    not hold that text are left out.
 
     Raises
     ------
@@ -28,7 +30,7 @@ def read_junit(path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
     ...     path = Path(folder) / "junit.xml"
     ...     _ = path.write_text('<testsuite><testcase classname="t" name="a"/></testsuite>')
     ...     read_junit(path)
-    (('t::a',), ())
+    (('t (1)',), ())
     """
     try:
         content = path.read_bytes()
@@ -39,13 +41,16 @@ def read_junit(path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
         raise GateError(f"{path}: cannot be read: {error.strerror}") from None
     except ElementTree.ParseError as error:
         raise GateError(f"{path}: not JUnit XML: {error}") from None
-    passed, failed = set(), set()
+    passed: Counter[str] = Counter()
+    failed = set()
     for case in tree.iter("testcase"):
-        name = "::".join(filter(None, (case.get("classname"), case.get("name"))))
+        group = case.get("classname") or "tests"
+        name = f"{group}::{case.get('name')}"
         kinds = {child.tag for child in case}
+        if only not in name:
+            continue
         if kinds & {"failure", "error"}:
             failed.add(name)
         elif "skipped" not in kinds:
-            passed.add(name)
-    # A parametrised test may share its name with a failing sibling; the failure decides.
-    return tuple(sorted(passed - failed)), tuple(sorted(failed))
+            passed[group] += 1
+    return tuple(f"{group} ({n})" for group, n in sorted(passed.items())), tuple(sorted(failed))

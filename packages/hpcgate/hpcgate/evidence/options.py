@@ -30,6 +30,7 @@ def record_options(
     passed: Sequence[str] = (),
     failed: Sequence[str] = (),
     junit: Path | None = None,
+    only: str = "",
 ) -> Record:
     """Record a check from option texts.
 
@@ -40,6 +41,8 @@ def record_options(
     junit : Path, optional
         A JUnit XML file with the tests. The outcome is then a failure when a test failed or none
         passed, whatever `outcome` hopes for.
+    only : str, optional
+        Take only the tests of that file whose name holds this text.
 
     Raises
     ------
@@ -53,7 +56,7 @@ def record_options(
     ...                subjects=[Path("noxfile.py")])  # doctest: +SKIP
     """
     if junit is not None:
-        good, bad = read_junit(junit)
+        good, bad = read_junit(junit, only)
         passed, failed = (*passed, *good), (*failed, *bad)
         if outcome in (None, "pass") and (failed or not passed):
             outcome = "fail"

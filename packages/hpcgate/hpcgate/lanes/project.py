@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hpcgate import levels
 from hpcgate.facts import Dependency, Facts, bounds_text
 from hpcgate.lanes.base import render_template
 from hpcgate.lanes.blocks import fill_block, markdown_table
@@ -28,6 +29,7 @@ def render(facts: Facts, root: Path) -> dict[str, str]:
     tables = {
         "docs/hpc_parallel_execution_guide.md": ("lanes", _lane_table(facts)),
         "docs/dependency_policy.md": ("dependencies", _dependency_tables(facts)),
+        "docs/hpc_contracts.md": ("levels", levels.markdown(root)),
     }
     for page, (name, content) in tables.items():
         if (root / page).exists():

@@ -103,7 +103,7 @@ impl fmt::Display for Error {
             }
             Error::MissingValue { row, feature } => write!(
                 f,
-                "row {row} has no value for feature {feature:?} and the model does not allow \
+                "row {row} has no value (NaN) for feature {feature:?} and the model does not allow \
                  missing values; fill the value in, or fit with allow_missing=True"
             ),
             Error::ShapeMismatch(why)

@@ -1,8 +1,9 @@
-//! Evaluate a plan on rows: serial or in row blocks on several threads, bit-identical per row.
+//! Evaluate a plan on rows, block by block.
 //!
 //! Per row: a node is the product of its parents from left to right times its factor, and a
-//! response is `((0 + c0 v0) + c1 v1) + ...` in column order, without fused operations. Blocks
-//! and threads only choose which rows are done together, so they cannot change a bit.
+//! response is `((0 + c0 v0) + c1 v1) + ...` in column order, without fused operations. How rows
+//! are cut into blocks cannot change a bit. A caller may ask for threads: H1, not claimed, as no
+//! gain from them is measured yet.
 
 use rayon::prelude::*;
 
@@ -12,7 +13,7 @@ use crate::rows::Rows;
 use crate::spec::{Side, When};
 use crate::threads;
 
-/// Values of work (rows x nodes) under which a second thread costs more than it saves.
+/// Work (rows x nodes) below which everything stays on the calling thread.
 const SERIAL_WORK: usize = 1 << 16;
 /// Values the node table of one block should hold, so that it stays in the L2 cache.
 const BLOCK_VALUES: usize = 1 << 14;

@@ -1,13 +1,13 @@
-//! A pool per call, bounded by what the process may use.
+//! A pool per call, bounded by what the process may use (H1, not claimed: no gain is measured).
 
 use crate::error::Error;
 
-/// Threads this process may use: its affinity and its control group, at least 1.
+/// Bound of any pool: the affinity and the control group of this process, at least 1.
 pub fn available_threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Run `work` in a pool of at most `threads` threads that ends with the call.
+/// Run `work` in a bounded pool that ends with the call.
 ///
 /// A pool of its own survives a fork of the caller between calls and starts nothing at import.
 /// Where the system refuses threads the work runs on the calling thread.

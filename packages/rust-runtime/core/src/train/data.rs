@@ -43,10 +43,12 @@ impl Prepared {
         check_shapes(data)?;
         let rows = kept_rows(data)?;
         if rows.len() < 2 {
-            return Err(Error::InvalidData(format!(
-                "{} rows with a positive weight; a fit needs at least 2",
-                rows.len()
-            )));
+            return Err(Error::InvalidData(match rows.len() {
+                0 => {
+                    "every sample_weight is zero; a fit needs at least 2 rows that count".to_owned()
+                }
+                _ => "1 sample is left (with a positive weight); a fit needs at least 2".to_owned(),
+            }));
         }
         let root_weights: Vec<f64> = rows
             .iter()
@@ -98,7 +100,7 @@ fn check_shapes(data: &Data) -> Result<(), Error> {
     let shape = |what: String| Err(Error::ShapeMismatch(what));
     if n == 0 || p == 0 {
         return Err(Error::InvalidData(format!(
-            "X is empty ({n} rows x {p} columns); a fit needs rows and columns"
+            "X is empty: {n} sample(s), {p} feature(s) (shape=({n}, {p})) while a minimum of 1 is required."
         )));
     }
     if n > u32::MAX as usize {

@@ -1,0 +1,226 @@
+# Language policy: EXEMPT from the Rust-path rule. Calls tools; no logic beyond that.
+"""Every task of the repository.
+
+`nox` alone is the main job: build, recipes, clean-room smoke, claims, evidence, packets, and the
+table of levels. `nox -s tests` runs every test that needs no special machine, `nox -t check` is the
+daily loop, `nox -l` lists the rest. Arguments after `--` go to the tool of the session.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.10.9"
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["build", "gen", "smoke-wheel", "claims", "evidence", "packets", "level"]
+
+ROOT = Path(__file__).parent
+DIST = ROOT / "dist"
+REPORTS = ROOT / "build" / "reports"
+# Sessions of the maintainer library share one environment; so do those that use the wheel.
+GATES = "build/venvs/gates"
+USERS = "build/venvs/users"
+
+
+@nox.session(venv_location=GATES)
+def build(session: nox.Session) -> None:
+    """Build the sdist with its crates, and the wheel from it without network."""
+    gates(session)
+    started = now()
+    session.run("python", "-m", "hpcgate.sdist")
+    subjects = [f"--subject={path}" for path in (*DIST.glob("*.tar.gz"), *DIST.glob("*.whl"))]
+    record(session, "build", started, "--outcome=pass", *subjects)
+
+
+@nox.session(venv_location=GATES)
+def gen(session: nox.Session) -> None:
+    """Write recipes and derived blocks from `packaging/`; `-- --check` only compares."""
+    gates(session)
+    started = now()
+    session.run("python", "-m", "hpcgate.sdist", "--sdist-only")
+    sdist = next(DIST.glob("*.tar.gz"))
+    session.run("hpcgate", "generate", "--sdist", str(sdist), *session.posargs)
+    report = REPORTS / "recipes.xml"
+    tests = ["python", "-m", "pytest", "-q", "tests/recipes", f"--junitxml={report}"]
+    session.run(*tests, success_codes=[0, 1])
+    for check in ("recipes", "dependency-policy"):
+        record(session, check, started, f"--junit={report}", f"--subject={sdist}")
+    session.run("python", "-c", FAIL_ON_RED, str(report))
+
+
+@nox.session(name="smoke-wheel", venv_location=GATES)
+def smoke_wheel(session: nox.Session) -> None:
+    """Install the wheel in a clean root without build tools, and use it there."""
+    gates(session)
+    session.run("python", "-m", "hpcgate.smoke_wheel", *session.posargs)
+
+
+@nox.session(name="smoke-spack", venv_location=GATES)
+def smoke_spack(session: nox.Session) -> None:
+    """Install from the Spack recipe with a real Spack, without network."""
+    gates(session)
+    session.run("python", "-m", "hpcgate.lanes.spack_smoke", *session.posargs)
+
+
+@nox.session(name="smoke-easybuild", venv_location=GATES)
+def smoke_easybuild(session: nox.Session) -> None:
+    """Build the easyconfig with a real EasyBuild on a stand-in site, without network."""
+    gates(session)
+    session.run("python", "-m", "hpcgate.lanes.easybuild_smoke", *session.posargs)
+
+
+@nox.session(name="smoke-conda-forge", venv_location=GATES)
+def smoke_conda_forge(session: nox.Session) -> None:
+    """Build the conda-forge recipe with a real rattler-build on a stand-in channel."""
+    gates(session)
+    session.run("python", "-m", "hpcgate.lanes.conda_forge_smoke", *session.posargs)
+
+
+@nox.session(tags=["check"], venv_location=GATES)
+def claims(session: nox.Session) -> None:
+    """Check every document, docstring and recipe text for claims above the level."""
+    gates(session)
+    started = now()
+    gate = ["python", "scripts/check_hpc_claims.py", "--strict"]
+    if session.posargs:
+        session.run(*gate, *session.posargs)
+        return
+    subject = "--subject=packaging/claims.yaml"
+    try:
+        session.run(*gate)
+    except nox.command.CommandFailed:
+        record(session, "claims", started, "--outcome=fail", "--reason=see the findings", subject)
+        raise
+    record(session, "claims", started, "--outcome=pass", subject)
+
+
+@nox.session(venv_location=GATES)
+def evidence(session: nox.Session) -> None:
+    """Check the digest of every record and list them; `-- --release` refuses stale ones."""
+    gates(session)
+    session.run("hpcgate", "evidence", "list")
+    session.run("hpcgate", "evidence", "verify", *session.posargs)
+
+
+@nox.session(venv_location=GATES)
+def packets(session: nox.Session) -> None:
+    """Assemble the HPSF and E4S packets; `-- --check` only compares."""
+    gates(session)
+    session.run("hpcgate", "packets", *session.posargs)
+
+
+@nox.session(venv_location=GATES)
+def level(session: nox.Session) -> None:
+    """Print the table: every requirement, the level declared, where the packets lie."""
+    gates(session)
+    session.run("hpcgate", "status", *session.posargs)
+
+
+@nox.session(tags=["check"], venv_location=GATES)
+def policy(session: nox.Session) -> None:
+    """Check the language policy; `-- --fix` writes headers and tables."""
+    gates(session)
+    session.run("hpcgate", "policy", *session.posargs)
+
+
+@nox.session(venv_location=GATES)
+def doctor(session: nox.Session) -> None:
+    """List every tool the sessions use, or the command that installs it."""
+    gates(session)
+    session.run("hpcgate", "doctor")
+
+
+@nox.session(tags=["check"], venv_location="build/venvs/lint")
+def lint(session: nox.Session) -> None:
+    """Check style: ruff for Python, rustfmt and clippy for Rust; `-- --fix` mends what it can."""
+    session.install("-q", "ruff==0.17.6")
+    fix = "--fix" in session.posargs
+    session.run("ruff", "check", *(["--fix"] if fix else []))
+    session.run("ruff", "format", *([] if fix else ["--check"]))
+    with session.chdir("packages"):
+        session.run("cargo", "fmt", *([] if fix else ["--check"]), external=True)
+        clippy = ["cargo", "clippy", "--all-targets", "--locked", "-q", "--", "-D", "warnings"]
+        session.run(*clippy, external=True, env={"CARGO_TARGET_DIR": str(ROOT / "build/target")})
+
+
+@nox.session(tags=["check"], venv_location=USERS)
+def types(session: nox.Session) -> None:
+    """Check types with mypy."""
+    users(session)
+    session.install("-q", "mypy==2.4.1", "nox")
+    session.run("mypy", *session.posargs)
+
+
+@nox.session(venv_location=USERS)
+def tests(session: nox.Session) -> None:
+    """Run the Rust tests, then every Python test against the installed wheel."""
+    users(session)
+    started = now()
+    with session.chdir("packages"):
+        cargo = ["cargo", "test", "--release", "--locked", "-q", "-p", "mars-earth-core"]
+        session.run(*cargo, external=True, env={"CARGO_TARGET_DIR": str(ROOT / "build/target")})
+    report = REPORTS / "tests.xml"
+    covered = ["--cov=pymars", "--cov=hpcgate", "--cov-report=term:skip-covered"]
+    pytest = ["python", "-m", "pytest", f"--junitxml={report}", "--durations=10"]
+    if session.posargs:
+        session.run(*pytest, *session.posargs)
+        return
+    session.run(*pytest, *covered, success_codes=[0, 1])
+    wheel = f"--subject={next(DIST.glob('*.whl'))}"
+    record(session, "tests", started, f"--junit={report}", wheel, "--passed=cargo test")
+    record(session, "conformance", started, f"--junit={report}", wheel, "--only=conformance")
+    session.run("python", "-c", FAIL_ON_RED, str(report))
+
+
+@nox.session(name="bench-peers", venv_location=USERS)
+def bench_peers(session: nox.Session) -> None:
+    """Compare held-out R squared with R earth at equal settings, and record it."""
+    users(session)
+    session.run("python", "scripts/compare_r_earth.py")
+
+
+@nox.session(venv_location="build/venvs/docs")
+def docs(session: nox.Session) -> None:
+    """Build the documents with MkDocs-Material; a broken link fails."""
+    session.install("-q", "mkdocs-material>=9.5,<10", "mkdocs<2")
+    session.run("mkdocs", "build", "--strict", "--site-dir", "build/site", *session.posargs)
+
+
+# pytest's exit status 1 is taken late, so that a red run is recorded before it fails the session.
+FAIL_ON_RED = """
+import sys, xml.etree.ElementTree as tree
+suites = tree.parse(sys.argv[1]).getroot().iter("testsuite")
+red = sum(int(s.get("failures")) + int(s.get("errors")) for s in suites)
+sys.exit(f"{red} tests failed" if red else 0)
+"""
+
+
+def gates(session: nox.Session) -> None:
+    """Install the maintainer library."""
+    session.install("-q", "-e", "packages/hpcgate[build,recipes]")
+
+
+def users(session: nox.Session) -> None:
+    """Install the wheel of this tree as a user would, with what the tests need."""
+    session.install("-q", "-e", "packages/hpcgate[build,recipes,test]")
+    session.run("python", "-m", "hpcgate.sdist")
+    wheel = str(next(DIST.glob("*.whl")))
+    session.install("-q", f"{wheel}[arrow]", "pandas", "polars")
+    session.install("-q", "--force-reinstall", "--no-deps", wheel)
+
+
+def record(session: nox.Session, check: str, started: str, *options: str) -> None:
+    """Write an evidence record of this session."""
+    command = f"--command=nox -s {session.name}"
+    session.run(
+        "hpcgate", "evidence", "record", check, command,
+        f"--started={started}", f"--finished={now()}", *options,
+    )  # fmt: skip
+
+
+def now() -> str:
+    """Return the UTC time as evidence writes it."""
+    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

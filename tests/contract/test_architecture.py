@@ -1,0 +1,71 @@
+"""The directions in which the rooms depend on each other."""
+
+import ast
+import importlib.util
+import sys
+from pathlib import Path
+
+import packaging
+import pytest
+from ruamel.yaml import YAML
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).parents[2]
+
+
+def imports_of(folder: Path) -> dict[str, set[str]]:
+    """Top-level names that each module of a folder imports."""
+    found = {}
+    for path in folder.rglob("*.py"):
+        names = set()
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                names.add(node.module.split(".")[0])
+        found[str(path.relative_to(ROOT))] = names
+    assert found
+    return found
+
+
+@pytest.mark.parametrize(
+    ("folder", "never"),
+    [
+        ("packages/pymars/pymars", {"hpcgate", "tests", "scripts", "noxfile"}),
+        ("packages/hpcgate/hpcgate", {"pymars", "tests", "scripts", "noxfile"}),
+    ],
+)
+def test_the_libraries_do_not_meet(folder, never):
+    for module, names in imports_of(ROOT / folder).items():
+        assert not names & never, module
+
+
+def test_the_core_knows_few_crates_and_each_has_a_reason():
+    manifest = tomllib.loads((ROOT / "packages/rust-runtime/core/Cargo.toml").read_text())
+    assert set(manifest["dependencies"]) == {"rayon", "serde", "serde_json"}
+    assert "forbid(unsafe_code)" in (ROOT / "packages/rust-runtime/core/src/lib.rs").read_text()
+    facts = YAML(typ="safe").load(ROOT / "packaging/dependencies.yaml")
+    text = str(facts)
+    assert all(crate in text for crate in manifest["dependencies"])
+
+
+@pytest.mark.parametrize("name", ["packaging", "spack", "easybuild"])
+def test_no_folder_hides_a_library(name):
+    assert not (ROOT / name / "__init__.py").exists()
+    spec = importlib.util.find_spec("packaging")
+    assert spec is not None
+    assert spec.origin is not None
+    assert not Path(packaging.__file__).is_relative_to(ROOT / "packaging")
+
+
+def test_versions_are_one():
+    import pymars
+
+    release = YAML(typ="safe").load(ROOT / "packaging/release.yaml")
+    project = tomllib.loads((ROOT / "packages/pymars/pyproject.toml").read_text())["project"]
+    workspace = tomllib.loads((ROOT / "packages/Cargo.toml").read_text())["workspace"]["package"]
+    assert release["version"] == project["version"] == workspace["version"] == pymars.__version__
