@@ -8,24 +8,27 @@ daily loop, `nox -l` lists the rest. Arguments after `--` go to the tool of the 
 
 from __future__ import annotations
 
+import functools
+import hashlib
+import os
+import sys
 from datetime import datetime, timezone
 from pathlib import Path
 
 import nox
 
 nox.needs_version = ">=2024.10.9"
-nox.options.reuse_venv = "yes"
+nox.options.error_on_external_run = False
 nox.options.sessions = ["build", "gen", "smoke-wheel", "claims", "evidence", "packets", "level"]
 
 ROOT = Path(__file__).parent
 DIST = ROOT / "dist"
 REPORTS = ROOT / "build" / "reports"
-# Sessions of the maintainer library share one environment; so do those that use the wheel.
-GATES = "build/venvs/gates"
-USERS = "build/venvs/users"
+# nox gives every session an environment of its own; ours share a few, made by `enter`.
+task = functools.partial(nox.session, venv_backend="none")
 
 
-@nox.session(venv_location=GATES)
+@task()
 def build(session: nox.Session) -> None:
     """Build the sdist with its crates, and the wheel from it without network."""
     gates(session)
@@ -35,7 +38,7 @@ def build(session: nox.Session) -> None:
     record(session, "build", started, "--outcome=pass", *subjects)
 
 
-@nox.session(venv_location=GATES)
+@task()
 def gen(session: nox.Session) -> None:
     """Write recipes and derived blocks from `packaging/`; `-- --check` only compares."""
     gates(session)
@@ -51,35 +54,35 @@ def gen(session: nox.Session) -> None:
     session.run("python", "-c", FAIL_ON_RED, str(report))
 
 
-@nox.session(name="smoke-wheel", venv_location=GATES)
+@task(name="smoke-wheel")
 def smoke_wheel(session: nox.Session) -> None:
     """Install the wheel in a clean root without build tools, and use it there."""
     gates(session)
     session.run("python", "-m", "hpcgate.smoke_wheel", *session.posargs)
 
 
-@nox.session(name="smoke-spack", venv_location=GATES)
+@task(name="smoke-spack")
 def smoke_spack(session: nox.Session) -> None:
     """Install from the Spack recipe with a real Spack, without network."""
     gates(session)
     session.run("python", "-m", "hpcgate.lanes.spack_smoke", *session.posargs)
 
 
-@nox.session(name="smoke-easybuild", venv_location=GATES)
+@task(name="smoke-easybuild")
 def smoke_easybuild(session: nox.Session) -> None:
     """Build the easyconfig with a real EasyBuild on a stand-in site, without network."""
     gates(session)
     session.run("python", "-m", "hpcgate.lanes.easybuild_smoke", *session.posargs)
 
 
-@nox.session(name="smoke-conda-forge", venv_location=GATES)
+@task(name="smoke-conda-forge")
 def smoke_conda_forge(session: nox.Session) -> None:
     """Build the conda-forge recipe with a real rattler-build on a stand-in channel."""
     gates(session)
     session.run("python", "-m", "hpcgate.lanes.conda_forge_smoke", *session.posargs)
 
 
-@nox.session(tags=["check"], venv_location=GATES)
+@task(tags=["check"])
 def claims(session: nox.Session) -> None:
     """Check every document, docstring and recipe text for claims above the level."""
     gates(session)
@@ -97,7 +100,7 @@ def claims(session: nox.Session) -> None:
     record(session, "claims", started, "--outcome=pass", subject)
 
 
-@nox.session(venv_location=GATES)
+@task()
 def evidence(session: nox.Session) -> None:
     """Check the digest of every record and list them; `-- --release` refuses stale ones."""
     gates(session)
@@ -105,63 +108,62 @@ def evidence(session: nox.Session) -> None:
     session.run("hpcgate", "evidence", "verify", *session.posargs)
 
 
-@nox.session(venv_location=GATES)
+@task()
 def packets(session: nox.Session) -> None:
     """Assemble the HPSF and E4S packets; `-- --check` only compares."""
     gates(session)
     session.run("hpcgate", "packets", *session.posargs)
 
 
-@nox.session(venv_location=GATES)
+@task()
 def level(session: nox.Session) -> None:
     """Print the table: every requirement, the level declared, where the packets lie."""
     gates(session)
     session.run("hpcgate", "status", *session.posargs)
 
 
-@nox.session(tags=["check"], venv_location=GATES)
+@task(tags=["check"])
 def policy(session: nox.Session) -> None:
     """Check the language policy; `-- --fix` writes headers and tables."""
     gates(session)
     session.run("hpcgate", "policy", *session.posargs)
 
 
-@nox.session(venv_location=GATES)
+@task()
 def doctor(session: nox.Session) -> None:
     """List every tool the sessions use, or the command that installs it."""
     gates(session)
     session.run("hpcgate", "doctor")
 
 
-@nox.session(tags=["check"], venv_location="build/venvs/lint")
+@task(tags=["check"])
 def lint(session: nox.Session) -> None:
     """Check style: ruff for Python, rustfmt and clippy for Rust; `-- --fix` mends what it can."""
-    session.install("-q", "ruff==0.17.6")
+    enter(session, "lint", "ruff==0.17.6")
     fix = "--fix" in session.posargs
     session.run("ruff", "check", *(["--fix"] if fix else []))
     session.run("ruff", "format", *([] if fix else ["--check"]))
     with session.chdir("packages"):
-        session.run("cargo", "fmt", *([] if fix else ["--check"]), external=True)
+        session.run("cargo", "fmt", *([] if fix else ["--check"]))
         clippy = ["cargo", "clippy", "--all-targets", "--locked", "-q", "--", "-D", "warnings"]
-        session.run(*clippy, external=True, env={"CARGO_TARGET_DIR": str(ROOT / "build/target")})
+        session.run(*clippy, env={"CARGO_TARGET_DIR": str(ROOT / "build/target")})
 
 
-@nox.session(tags=["check"], venv_location=USERS)
+@task(tags=["check"])
 def types(session: nox.Session) -> None:
     """Check types with mypy."""
     users(session)
-    session.install("-q", "mypy==2.4.1", "nox")
     session.run("mypy", *session.posargs)
 
 
-@nox.session(venv_location=USERS)
+@task()
 def tests(session: nox.Session) -> None:
     """Run the Rust tests, then every Python test against the installed wheel."""
     users(session)
     started = now()
     with session.chdir("packages"):
         cargo = ["cargo", "test", "--release", "--locked", "-q", "-p", "mars-earth-core"]
-        session.run(*cargo, external=True, env={"CARGO_TARGET_DIR": str(ROOT / "build/target")})
+        session.run(*cargo, env={"CARGO_TARGET_DIR": str(ROOT / "build/target")})
     report = REPORTS / "tests.xml"
     covered = ["--cov=pymars", "--cov=hpcgate", "--cov-report=term:skip-covered"]
     pytest = ["python", "-m", "pytest", f"--junitxml={report}", "--durations=10"]
@@ -175,17 +177,17 @@ def tests(session: nox.Session) -> None:
     session.run("python", "-c", FAIL_ON_RED, str(report))
 
 
-@nox.session(name="bench-peers", venv_location=USERS)
+@task(name="bench-peers")
 def bench_peers(session: nox.Session) -> None:
     """Compare held-out R squared with R earth at equal settings, and record it."""
     users(session)
     session.run("python", "scripts/compare_r_earth.py")
 
 
-@nox.session(venv_location="build/venvs/docs")
+@task()
 def docs(session: nox.Session) -> None:
     """Build the documents with MkDocs-Material; a broken link fails."""
-    session.install("-q", "mkdocs-material>=9.5,<10", "mkdocs<2")
+    enter(session, "docs", "mkdocs-material>=9.5,<10", "mkdocs<2")
     session.run("mkdocs", "build", "--strict", "--site-dir", "build/site", *session.posargs)
 
 
@@ -199,17 +201,41 @@ sys.exit(f"{red} tests failed" if red else 0)
 
 
 def gates(session: nox.Session) -> None:
-    """Install the maintainer library."""
-    session.install("-q", "-e", "packages/hpcgate[build,recipes]")
+    """Use the environment of the maintainer library."""
+    enter(session, "gates", "-e", "packages/hpcgate[build,recipes]")
 
 
 def users(session: nox.Session) -> None:
-    """Install the wheel of this tree as a user would, with what the tests need."""
-    session.install("-q", "-e", "packages/hpcgate[build,recipes,test]")
+    """Use an environment that holds the wheel of this tree and what the tests need."""
+    library = ["-e", "packages/hpcgate[build,recipes,test]", "-r", "packages/hpcgate/peers.txt"]
+    home = enter(session, "users", *library)
     session.run("python", "-m", "hpcgate.sdist")
     wheel = str(next(DIST.glob("*.whl")))
-    session.install("-q", f"{wheel}[arrow]", "pandas", "polars")
-    session.install("-q", "--force-reinstall", "--no-deps", wheel)
+    installed = home / ".wheel"
+    digest = hashlib.sha256(Path(wheel).read_bytes()).hexdigest()
+    if not installed.exists() or installed.read_text() != digest:
+        session.run("python", "-m", "pip", "install", "-q", f"{wheel}[arrow]")
+        session.run("python", "-m", "pip", "install", "-q", "--force-reinstall", "--no-deps", wheel)
+        installed.write_text(digest)
+
+
+def enter(session: nox.Session, name: str, *install: str) -> Path:
+    """Make `.nox/<name>` if its contents would differ, and put it first on the PATH."""
+    home = ROOT / ".nox" / name
+    facts = [
+        sys.version,
+        *install,
+        *(p.read_text() for p in sorted(ROOT.glob("packages/hpcgate/*.t*"))),
+    ]
+    digest = hashlib.sha256("\n".join(facts).encode()).hexdigest()
+    stamp = home / ".installed"
+    session.env["PATH"] = f"{home / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    session.env["VIRTUAL_ENV"] = str(home)
+    if not stamp.exists() or stamp.read_text() != digest:
+        session.run(sys.executable, "-m", "virtualenv", "-q", "--clear", str(home))
+        session.run("python", "-m", "pip", "install", "-q", *install)
+        stamp.write_text(digest)
+    return home
 
 
 def record(session: nox.Session, check: str, started: str, *options: str) -> None:
