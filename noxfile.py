@@ -153,7 +153,7 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """Check types with mypy."""
     users(session)
-    session.run("mypy", *session.posargs)
+    session.run("python", "-m", "mypy", *session.posargs)
 
 
 @task()

@@ -23,7 +23,7 @@ import pymars as earth
 
 ROOT = Path(__file__).resolve().parent.parent
 RECORD = ROOT / "docs" / "benchmarks" / "r_earth_parity.json"
-SETTINGS = {"max_terms": 21, "penalty": 3.0, "thresh": 0.001}
+SETTINGS: dict[str, Any] = {"max_terms": 21, "penalty": 3.0, "thresh": 0.001}
 TOLERANCE = 0.01
 SPLITS = 10
 

@@ -7,10 +7,11 @@ import itertools
 from pathlib import Path
 
 import pytest
+from packaging.specifiers import SpecifierSet
+
 from hpcgate import facts
 from hpcgate.errors import GateError
 from hpcgate.repo import find_root, tracked_files
-from packaging.specifiers import SpecifierSet
 
 ROOT = find_root(Path(__file__).parent)
 

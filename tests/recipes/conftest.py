@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+
 from hpcgate.lanes import generate
 from hpcgate.lanes.base import Problem
 from hpcgate.repo import find_root

@@ -6,9 +6,10 @@ import importlib.util
 from typing import Any
 
 import pytest
+from packaging.specifiers import SpecifierSet
+
 from hpcgate.errors import GateError
 from hpcgate.lanes.conda_forge import conda_range
-from packaging.specifiers import SpecifierSet
 
 from .conftest import DATA, Checkout
 

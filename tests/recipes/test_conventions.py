@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import hpcgate.lanes
 import pytest
+
+import hpcgate.lanes
 from hpcgate.lanes import lint
 
 from .conftest import Checkout, rules

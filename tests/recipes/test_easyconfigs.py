@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from hpcgate.errors import GateError
 from hpcgate.facts import load_model
 from hpcgate.lanes.easybuild import FACTS, EasyBuildFacts, Generation, read_lock

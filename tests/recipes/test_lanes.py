@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from hpcgate.errors import GateError
 from hpcgate.facts import load
 from hpcgate.lanes import COMMAND, LANES, generate, lint, register

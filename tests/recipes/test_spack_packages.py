@@ -9,10 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from packaging.specifiers import SpecifierSet
+
 from hpcgate.errors import GateError
 from hpcgate.lanes.spack import spack_range
 from hpcgate.lanes.spack_lint import read_package
-from packaging.specifiers import SpecifierSet
 
 from .conftest import Checkout
 

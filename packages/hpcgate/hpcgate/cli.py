@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
+from rich.console import Console, RenderableType
 
 from hpcgate.errors import GateError
 from hpcgate.repo import find_root
@@ -83,7 +83,7 @@ def level(
     if json:
         print(assessment.model_dump_json(indent=2))
     else:
-        Console().print(report.table(assessment))
+        _show(report.table(assessment))
     if explain:
         for line in levels.explain(assessment):
             print(line)
@@ -115,7 +115,7 @@ def status(root: Root = None, release: Release = False) -> None:
 
     where = find_root(root)
     assessment = levels.assess(where, release=release)
-    Console().print(report.table(assessment, packets.build(where, check=True, release=release)))
+    _show(report.table(assessment, packets.build(where, check=True, release=release)))
 
 
 @app.command()
@@ -147,7 +147,7 @@ def doctor(root: Root = None) -> None:
     """
     from hpcgate import doctor as module
 
-    Console().print(module.table(find_root(root)))
+    _show(module.table(find_root(root)))
 
 
 @evidence_app.command("list")
@@ -155,7 +155,7 @@ def evidence_list(root: Root = None) -> None:
     """List the records with their state and age."""
     from hpcgate import evidence, report
 
-    Console().print(report.records(evidence.load(find_root(root))))
+    _show(report.records(evidence.load(find_root(root))))
 
 
 @evidence_app.command("verify")
@@ -212,6 +212,12 @@ def evidence_record(
         only=only,
     )
     print(f"{record.outcome}: {record.path}")
+
+
+def _show(what: RenderableType) -> None:
+    """Print for the terminal at hand, or 100 columns wide into a file or pipe."""
+    console = Console()
+    (console if console.is_terminal else Console(width=100)).print(what)
 
 
 def main() -> None:

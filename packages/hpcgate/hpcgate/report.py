@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["records", "table"]
 
-WIDTH = 100
 STYLES = {"pass": "green", "fail": "bold red", "unavailable": "yellow", "missing": "yellow"}
 
 
@@ -70,7 +69,7 @@ def records(found: Sequence[Record]) -> RenderableType:
 
 
 def _grid() -> Table:
-    return Table(box=box.SIMPLE_HEAD, width=WIDTH, pad_edge=False, header_style="bold")
+    return Table(box=box.SIMPLE_HEAD, expand=True, pad_edge=False, header_style="bold")
 
 
 def _outcome(status: Status) -> Text:

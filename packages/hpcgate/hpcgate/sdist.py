@@ -62,7 +62,9 @@ def make_sdist(root: Path, out: Path) -> Path:
     (project / ".cargo").mkdir()
     (project / ".cargo" / "config.toml").write_text(_CARGO_CONFIG)
     out.mkdir(parents=True, exist_ok=True)
-    printed = _run(["maturin", "sdist", "--manifest-path", "Cargo.toml", "--out", str(out)], project)
+    printed = _run(
+        ["maturin", "sdist", "--manifest-path", "Cargo.toml", "--out", str(out)], project
+    )
     return _built(printed, out, ".tar.gz")
 
 
