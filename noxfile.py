@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+import shutil
 import sys
 from datetime import datetime, timezone
 from pathlib import Path
@@ -58,6 +59,7 @@ def gen(session: nox.Session) -> None:
 def smoke_wheel(session: nox.Session) -> None:
     """Install the wheel in a clean root without build tools, and use it there."""
     gates(session)
+    provide(session, bwrap="bubblewrap", mmdebstrap="mmdebstrap")
     session.run("python", "-m", "hpcgate.smoke_wheel", *session.posargs)
 
 
@@ -236,6 +238,17 @@ def enter(session: nox.Session, name: str, *install: str) -> Path:
         session.run("python", "-m", "pip", "install", "-q", *install)
         stamp.write_text(digest)
     return home
+
+
+def provide(session: nox.Session, **packages: str) -> None:
+    """Install missing tools with apt where that needs no password; else leave it to the session."""
+    missing = [package for tool, package in packages.items() if shutil.which(tool) is None]
+    become_root = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    if not missing or not shutil.which("apt-get") or not (not become_root or shutil.which("sudo")):
+        return
+    for arguments in (["update", "-qq"], ["install", "-y", "-qq", *missing]):
+        # Status 1 and 100 are sudo's and apt's refusals: the session then says `unavailable`.
+        session.run(*become_root, "apt-get", *arguments, success_codes=[0, 1, 100])
 
 
 def record(session: nox.Session, check: str, started: str, *options: str) -> None:
