@@ -240,6 +240,39 @@ def test_long_texts_take_linear_work():
     assert max(len(part.words) for part in parts) <= 200
 
 
+@pytest.mark.parametrize(
+    ("name", "piece"),
+    [
+        ("page.md", "It uses a GPU. "),
+        ("page.md", "GPU? "),
+        ("page.md", "gpu and mpi, "),
+        ("page.md", "    assert gpu "),
+        ("page.md", "| gpu | yes |\n"),
+    ],
+)
+def test_work_grows_with_the_text_and_not_faster(page, name, piece):
+    """Twice the text takes about twice the calls; calls are counted, not seconds."""
+    assert _calls(lambda: page(piece * 400, name=name)) < 2.6 * _calls(
+        lambda: page(piece * 200, name=name)
+    )
+
+
+def _calls(work):
+    count = 0
+
+    def profile(_frame, event, _argument):
+        nonlocal count
+        count += event == "call"
+
+    work()  # what is loaded once is loaded here
+    sys.setprofile(profile)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
 def test_the_script_runs_from_any_folder(tmp_path):
     path = tmp_path / "page.md"
     path.write_text(GPU)

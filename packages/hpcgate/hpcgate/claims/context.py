@@ -13,7 +13,7 @@ from typing import Literal
 
 from hpcgate.claims.lexicon import Lexicon
 from hpcgate.claims.scope import Clause, Reading, denied_spans
-from hpcgate.claims.words import Match, Word, sentences, split_words, word_set
+from hpcgate.claims.words import Match, Word, first_sentence, sentences, split_words, word_set
 
 __all__ = [
     "Status",
@@ -29,6 +29,7 @@ __all__ = [
 Status = Literal["", "deny", "plan", "other", "mention", "affirm"]
 Owner = Literal["", "ours", "other"]
 
+_BARE = ("deny", "plan")
 _TITLES: tuple[tuple[str, Status], ...] = (
     ("mention_heading", "mention"),
     ("denied_heading", "deny"),
@@ -57,6 +58,8 @@ _LIKENED = word_set(
     "in by faster twice thanks instead"
 )
 _INVERTED = word_set("so as neither nor")
+_TOOLS = word_set("cupy dask ray kubernetes slurm hadoop horovod spark")
+_OUR_THINGS = word_set("plan plans replay row rows model models matrix knots hinges basis batch it")
 _WELCOME = word_set("helps help works used supported welcome there fine possible")
 _KINDS = word_set(
     "standard specification protocol platform library framework toolkit processor term word"
@@ -75,7 +78,8 @@ def answer(lexicon: Lexicon, text: str) -> Status:
         return "affirm"
     if _NOT_APPLICABLE.match(stripped):
         return "deny"
-    first = sentences(stripped)[0].words
+    opening = first_sentence(stripped)
+    first = opening.words if opening else ()
     while first and first[0].low in _SKIP:
         first = first[1:]
     if not first:
@@ -202,6 +206,8 @@ def heading_status(lexicon: Lexicon, heading: str) -> Status:
         for match in lexicon.groups[name].find(words):
             if match.end - match.start >= len(words) - 3:
                 return status
+    if not lexicon.terms_in(words) and (status := lead_status(lexicon, heading)) in _BARE:
+        return status
     reading = Reading(lexicon, words, [])
     whole = any(m.end - m.start >= len(words) - 1 for m in reading.group("others"))
     return "other" if whole else ""
@@ -217,6 +223,7 @@ def owner(reading: Reading, clause: Clause, inherited: Owner) -> Owner:
         for m in reading.within("others", clause)
         if not _measured_against(reading, m)
         and (m.start not in reading.inside_terms or m.end - m.start > 1)
+        and (verb is not None or reading.low(m.end) not in (",", "and", "/"))
     ]
     ours = [m for m in ours if not any(o.start <= m.start < o.end for o in others)]
     if reading.low(clause.start) in _INVERTED and reading.low(clause.start + 1) in _AUXILIARY:
@@ -229,12 +236,24 @@ def owner(reading: Reading, clause: Clause, inherited: Owner) -> Owner:
         return "other"
     if any(m.start < limit for m in others) and not _compared(reading, clause):
         return "ours" if _enabled(reading, clause, ours, limit) else "other"
+    if _tool_itself(reading, clause, verb):
+        return "other"
     first = reading.low(clause.start)
     if first in _PRONOUNS or clause.link in ("which", "who", "that", "and", "because"):
         return inherited
     if verb is not None and _unknown_name(reading, clause, verb) and not ours:
         return "other"
     return ""
+
+
+def _tool_itself(reading: Reading, clause: Clause, verb: int | None) -> bool:
+    """Whether a clause tells what a tool does, without our rows or plans: `Ray ships a ...`."""
+    return (
+        verb == clause.start + 1
+        and reading.low(clause.start) in _TOOLS
+        and not any(reading.low(i) in _OUR_THINGS for i in range(clause.start, clause.end))
+        and not reading.within("ours", clause)
+    )
 
 
 def _measured_against(reading: Reading, match: Match) -> bool:

@@ -157,16 +157,19 @@ class Gate:
             key = (claim.start, claim.declared)
             if key not in best or best[key].level < claim.level:
                 best[key] = claim
+        qualified: dict[int, bool] = {}
         for claim in best.values():
             ceiling = self.supported.level
             if not claim.declared and document.declared is not None:
                 ceiling = min(ceiling, document.declared)
             if claim.level <= ceiling:
                 continue
-            near = unit.near or unit.text
-            if not claim.declared and qualifies(
-                self.lexicon, near, claim.level, self.supported.level
-            ):
+            if claim.level not in qualified:
+                near = unit.near or unit.text
+                qualified[claim.level] = qualifies(
+                    self.lexicon, near, claim.level, self.supported.level
+                )
+            if qualified[claim.level] and not claim.declared:
                 continue
             yield self._finding(name, unit, claim, ceiling, document.declared)
 

@@ -16,7 +16,15 @@ from hpcgate.claims.model import Claim, Unit
 from hpcgate.claims.scope import Clause, Reading, denied_spans
 from hpcgate.claims.sentence import Said, follow_up, judge_sentence
 from hpcgate.claims.shapes import code_claims, field_claims, row_claims
-from hpcgate.claims.words import Match, Sentence, Word, sentences, split_words
+from hpcgate.claims.words import (
+    Match,
+    Sentence,
+    Word,
+    first_sentence,
+    sentences,
+    split_words,
+    word_set,
+)
 
 __all__ = ["Judge"]
 
@@ -137,7 +145,9 @@ class Judge:
         reply = answer(self.lexicon, following)
         if reply:
             return reply != "affirm"
-        first = sentences(following)[0]
+        first = first_sentence(following)
+        if first is None:
+            return True
         reading = Reading(self.lexicon, first.words, self.lexicon.terms_in(first.words))
         return any(list(denied_spans(reading, clause)) for clause in reading.clauses)
 
@@ -173,9 +183,8 @@ class Judge:
 
     def _acts(self, reading: Reading, clause: Clause) -> bool:
         """Whether a clause has a verb that says what something does."""
-        passive = {"is", "are", "was", "were", "be", "has", "have", "may", "would", "could", "do"}
         return any(
-            reading.low(i) in self.lexicon.verbs - passive and i not in reading.inside_terms
+            reading.is_finite(i) and reading.low(i) not in _STATES
             for i in range(clause.start + 1, clause.end)
         )
 
@@ -195,6 +204,7 @@ class Judge:
 _WHAT_IS = re.compile(r"\W*what\b.*\b(?:is|are|means?|does)\b", re.IGNORECASE)
 _HOW_MANY = re.compile(r"\W*how many\b", re.IGNORECASE)
 _ONE = re.compile(r"\W*(?:just |only |exactly )*(?:one|1|a single one|zero|0)\b", re.IGNORECASE)
+_STATES = word_set("is are was were be has have had may would could might will do does can")
 # An answer stands right behind its question.
 _ANSWER = 500
 _LEVEL = re.compile(r"H[0-4]")

@@ -43,7 +43,7 @@ class Term(Group):
     cues: tuple[Phrase, ...] = ()
     unless: tuple[Phrase, ...] = ()
     denials: tuple[Phrase, ...] = ()
-    default: Literal["claim", "pass"] = "claim"
+    default: Literal["claim", "pass", "fragment"] = "claim"
 
     @property
     def number(self) -> int:
@@ -159,6 +159,7 @@ class Lexicon:
             for term in data.terms
             if term.denials
         }
+        self.bare_verbs = frozenset(data.verbs)
         self.verbs = frozenset(_verb_forms(data.verbs))
 
     def may_claim(self, text: str) -> bool:
@@ -199,7 +200,9 @@ class Lexicon:
         beside = words[max(0, match.start - 2) : match.end + 2]
         if cues.any(rest) or cues.any(around) or cues.any(beside):
             return True
-        return term.default == "claim" and not unless.any(words)
+        stops = words[-1].low in (".", "!", "?")
+        claims = term.default == "claim" or (term.default == "fragment" and not stops)
+        return claims and not unless.any(words)
 
     @cached_property
     def groups(self) -> dict[str, Phrases]:

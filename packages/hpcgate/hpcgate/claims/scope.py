@@ -35,6 +35,12 @@ _OPENERS = word_set(
     "besides beyond today currently here now via where inside outside unless rather despite"
 )
 _PLACES = word_set("on in at by with for from over under of as than")
+_NOMINAL = word_set("to the a an of no in by for its our your their this any each every")
+_GOVERNS = word_set(
+    "we you they i not can will may must could would should might shall do does did never also"
+    " always and who that which people one all both others only never then"
+)
+_NOT_PLURAL = word_set("this is was its has does as us plus")
 _SUBJECTS = word_set("it we they you")
 _AUX = word_set("do does can is are will has have did")
 _JOIN = _MARKS | {"and", "or", "nor", "to", "that"}
@@ -83,12 +89,19 @@ class Reading:
 
     def finite(self, start: int, end: int) -> int | None:
         """Return the place of the first finite verb in a span, or None."""
-        for place in range(start, end):
-            if self.words[place].low in self.lexicon.verbs and place not in self.inside_terms:
-                before = self.words[place - 1].low if place else ""
-                if before not in ("to", "the", "a", "an", "of", "no", "in", "by", "for", "its"):
-                    return place
-        return None
+        return next((place for place in range(start, end) if self.is_finite(place)), None)
+
+    def is_finite(self, place: int) -> bool:
+        """Whether a word is a finite verb here; `replay` after a singular noun is none."""
+        low = self.words[place].low
+        if low not in self.lexicon.verbs or place in self.inside_terms:
+            return False
+        before = self.low(place - 1)
+        if before in _NOMINAL:
+            return False
+        if low not in self.lexicon.bare_verbs:
+            return True
+        return before in _GOVERNS or (before[-1:] == "s" and before not in _NOT_PLURAL)
 
     def low(self, place: int) -> str:
         """Return a word in lower case, or an empty text beyond the ends."""
@@ -292,6 +305,8 @@ def _prepositional(reading: Reading, clause: Clause, match: Match) -> Iterator[t
         for name in ("determiner", "verbal")
         for m in reading.within(name, clause)
     ):
+        return
+    if match.start == clause.start and reading.low(match.start) in ("apart", "besides", "aside"):
         return
     yield match.end, _boundary(reading, clause, match.end)
 

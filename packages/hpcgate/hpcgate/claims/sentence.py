@@ -98,6 +98,8 @@ def follow_up(earlier: Sentence, here: Sentence, said: list[Said], lexicon: Lexi
 
 def _self_denied(match: Match, reading: Reading) -> bool:
     """Whether the sentence holds words that deny just this term."""
+    if reading.low(match.end) == "free":
+        return True
     denials = reading.lexicon.denials.get(match.key)
     return denials is not None and any(
         found.end <= match.start or found.start >= match.end
@@ -112,10 +114,22 @@ def _clause_status(reading: Reading, clause: Clause) -> Status:
         return "mention"
     if reading.group("citation") and not reading.group("ours"):
         return "mention"
-    planned = [m for m in reading.within("planned", clause) if m.start not in reading.inside_terms]
+    planned = [
+        match
+        for part in (clause, *_condition_before(reading, clause))
+        for match in reading.within("planned", part)
+        if match.start not in reading.inside_terms
+    ]
     if planned and not reading.within("now", clause):
         return "plan"
     return ""
+
+
+def _condition_before(reading: Reading, clause: Clause) -> list[Clause]:
+    """Return the condition that a clause depends on: `Once it is there, ...`."""
+    place = reading.clauses.index(clause)
+    before = reading.clauses[place - 1 : place]
+    return [c for c in before if reading.low(c.start) in ("once", "until", "if", "when", "unless")]
 
 
 def _wording(reading: Reading) -> bool:

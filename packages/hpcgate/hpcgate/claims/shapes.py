@@ -37,7 +37,8 @@ def row_claims(judge: Judge, unit: Unit) -> list[Claim]:
     named = f"{label} {first}" if label[:1].isdigit() else label
     claims: list[Claim] = []
     replies = [_cell(judge, h, c) for h, c in columns]
-    if not {"deny", "plan"} & set(replies) and judge.lead(first) not in ("deny", "plan"):
+    denied = {"deny", "plan"} & set(replies) and "affirm" not in replies
+    if not denied and judge.lead(first) not in ("deny", "plan"):
         claims += judge.prose(
             Unit(named, unit.line, leads=unit.leads, headings=unit.headings, after=columns[0][1])
         )
@@ -114,15 +115,20 @@ def code_claims(judge: Judge, unit: Unit) -> list[Claim]:
     if not ours and judge.lexicon.groups["others"].any(split_words(unit.text)):
         return []
     for line in unit.text.splitlines():
+        if _RAISES.search(line):
+            break
         if not judge.lexicon.may_claim(line):
             continue
         code, _, comment = line.partition("#")
         if line.lstrip().startswith("#SBATCH"):
             code, comment = line, ""
-        terms = judge.lexicon.terms_in(split_words(code))
+        # A line is read in parts, so that the work stays linear however long it is.
+        parts = [code[i : i + _LINE] for i in range(0, len(code), _LINE)]
+        terms = [m for part in parts for m in judge.lexicon.terms_in(split_words(part))]
         if terms and not _ABSENT.search(code[:_LINE]):
             best = max(terms, key=lambda m: judge.lexicon.terms[m.key].number)
-            claims.append(Claim(judge.lexicon.terms[best.key].number, best.key, line.strip(), 0))
+            said = line.strip()[:_LINE]
+            claims.append(Claim(judge.lexicon.terms[best.key].number, best.key, said, 0))
         if comment.strip():
             claims += judge.prose(Unit(comment, unit.line, leads=unit.leads))
     return claims
@@ -140,6 +146,7 @@ _LISTINGS = word_set("dependencies crates checksums builddependencies sources")
 _NAMED_PARTS = 2
 _SHORT = 4
 _EXCUSES = ("deny", "plan", "mention", "other")
+_RAISES = re.compile(r"\b(?:pytest\.raises|assertRaises\w*)\(")
 _LINE = 1000
 _ABSENT = re.compile(
     r"\bassert\b.*\bnot\b|\bnot in\b|\bis None\b|\bisn't\b|\b(?:False|false|OFF|off|none|None)\b"

@@ -12,7 +12,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-__all__ = ["Match", "Phrases", "Sentence", "Word", "sentences", "split_words", "word_set"]
+__all__ = [
+    "Match",
+    "Phrases",
+    "Sentence",
+    "Word",
+    "first_sentence",
+    "sentences",
+    "split_words",
+    "word_set",
+]
 
 
 def word_set(text: str) -> frozenset[str]:
@@ -125,17 +134,30 @@ def sentences(text: str) -> list[Sentence]:
     >>> [s.text for s in sentences("It runs, e.g. on Linux. It is\nsmall.")]
     ['It runs, e.g. on Linux.', 'It is\nsmall.']
     """
-    found: list[Sentence] = []
+    return list(_sentences(text))
+
+
+def first_sentence(text: str) -> Sentence | None:
+    """Return the first sentence without reading the others.
+
+    Examples
+    --------
+    >>> first_sentence("No. It does not.").text
+    'No.'
+    """
+    return next(_sentences(text), None)
+
+
+def _sentences(text: str) -> Iterator[Sentence]:
     start = 0
     for match in _BREAK.finditer(text):
         end = match.end()
         piece = text[start:end]
         if _SHORT.search(piece.rstrip()[-8:]) and end < len(text):
             continue
-        found.extend(_pieces(piece, start))
+        yield from _pieces(piece, start)
         start = end
-    found.extend(_pieces(text[start:], start))
-    return found
+    yield from _pieces(text[start:], start)
 
 
 def _pieces(piece: str, start: int) -> Iterator[Sentence]:
