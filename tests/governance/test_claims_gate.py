@@ -302,3 +302,10 @@ def test_the_script_names_the_install_command_when_libraries_are_missing(tmp_pat
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "pip install ./packages/hpcgate" in done.stderr
+
+
+def test_changed_files_out_of_scope_are_left_out(monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    assert main(["--assume-evidence", "H0", "LICENSE", "packaging/claims.yaml"]) == 0
+    assert main(["--assume-evidence", "H0", "--path", "packaging/claims.yaml"]) == 1
+    capsys.readouterr()

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from hpcgate.claims.gate import check, level_number
+from hpcgate.claims.gate import check, in_scope, level_number
 from hpcgate.claims.output import FORMATS
 from hpcgate.errors import GateError
 from hpcgate.repo import find_root
@@ -31,9 +31,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         root = find_root(Path(options.root) if options.root else None)
         level = _assumed(options.assume_evidence)
-        named = [*options.path, *options.files]
-        paths = [Path.cwd() / path for path in named] if named else None
-        findings = check(root, paths, strict=options.strict, level=level)
+        changed = [Path.cwd() / path for path in options.files]
+        paths = [Path.cwd() / path for path in options.path]
+        paths += [path for path in changed if in_scope(root, path)]
+        findings = check(
+            root, paths if options.path or changed else None, strict=options.strict, level=level
+        )
     except GateError as error:
         print(f"claims: {error}", file=sys.stderr)
         return 2
@@ -65,7 +68,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--format", choices=sorted(FORMATS), default="text")
     parser.add_argument("--root", metavar="FOLDER", help="the checkout; found from here by default")
-    parser.add_argument("files", nargs="*", metavar="FILE", help="files, as pre-commit passes them")
+    parser.add_argument(
+        "files", nargs="*", metavar="FILE", help="changed files; those out of scope are left out"
+    )
     return parser
 
 

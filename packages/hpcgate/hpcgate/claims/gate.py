@@ -19,7 +19,7 @@ from hpcgate.claims.readers import known, read
 from hpcgate.errors import GateError
 from hpcgate.repo import tracked_files
 
-__all__ = ["Gate", "Support", "check", "matches", "scope", "support"]
+__all__ = ["Gate", "Support", "check", "in_scope", "matches", "scope", "support"]
 
 _ZEROS = re.compile(r"\b(?:sha256:)?0{32,}\b")
 
@@ -48,9 +48,13 @@ def support(root: Path, assumed: int | None = None) -> Support:
 
 def scope(root: Path) -> list[Path]:
     """Return the files the gate reads by default, relative to the checkout."""
-    lexicon = words.load(root)
-    globs = [exemption.path for exemption in lexicon.data.exempt]
-    return [path for path in tracked_files(root) if known(path) and not matches(path, globs)]
+    return [path for path in tracked_files(root) if in_scope(root, path)]
+
+
+def in_scope(root: Path, path: Path) -> bool:
+    """Whether a reader knows a file of the checkout and the lexicon does not exempt it."""
+    globs = [exemption.path for exemption in words.load(root).data.exempt]
+    return known(path) and not matches(Path(_name(root / path, root.resolve())), globs)
 
 
 def check(

@@ -52,7 +52,7 @@ _WORD = re.compile(
 )
 _BREAK = re.compile(r"(?<=[.!?])[\"”')\]]*\s+(?=[\"“'(\[`*_]*[A-Z0-9])|(?<=[.!?])[\"”')\]]*\s*$")
 _SHORT = re.compile(
-    r"(?:\b(?:e\.g|i\.e|et al|vs|cf|Fig|fig|approx|resp|No|Dr|Prof|Eq|Sec|incl)|\b[A-Z])\.$"
+    r"(?:\b(?:e\.g|i\.e|et al|vs|cf|Fig|fig|approx|resp|Dr|Prof|Eq|Sec|incl)|\b[A-Z])\.$"
 )
 _IRREGULAR = {"ca": "can", "wo": "will", "sha": "shall", "cannot": "can not"}
 _GAP = 3
