@@ -1,4 +1,4 @@
-"""Replay holds for all models: it is the floor, whatever the layout, blocks and threads."""
+"""Replay holds for all models: it is the floor, whatever the layout and the blocks."""
 
 import sys
 from pathlib import Path

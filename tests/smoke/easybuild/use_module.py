@@ -92,7 +92,7 @@ def a_stored_model_replays_the_same(vectors: Path) -> str:
     import pymars as earth
 
     model, rows, _ = fitted()
-    # Enough rows that two threads have something to share.
+    # Enough rows for many blocks.
     many = np.tile(rows, (200, 1))
     with tempfile.TemporaryDirectory() as folder:
         earth.save_model(model, Path(folder) / "model.json")
