@@ -1,0 +1,238 @@
+# Language policy: EXEMPT from the Rust-path rule. Finds and runs programs; no computation.
+"""What this machine brings to the Spack smoke: Spack, a toolchain, and a room to run in."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import re
+import shutil
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol, get_args
+
+from hpcgate.cleanroom import EngineName, open_room
+from hpcgate.cleanroom.process import Result, quiet, run_group
+from hpcgate.errors import GateError
+
+__all__ = [
+    "BUILTIN",
+    "ENGINES",
+    "EngineChoice",
+    "Places",
+    "Room",
+    "commit_of",
+    "find_packages",
+    "find_spack",
+    "room",
+    "rust_toolchain",
+]
+
+BUILTIN = Path("spack_repo/builtin")
+IMAGE = "debian-bookworm-spack"
+EngineChoice = EngineName | Literal["none"]
+ENGINES: tuple[EngineChoice, ...] = (*get_args(EngineName), "none")
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Name the folders of a site as the room sees them."""
+
+    work: str
+    builtin: str
+    rust: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Return the variables under which Spack runs; the last four are used by the guide."""
+        work = self.work
+        return {
+            "SPACK_PYTHON": f"{work}/venv/bin/python3",
+            "SPACK_USER_CONFIG_PATH": f"{work}/scope",
+            "SPACK_SYSTEM_CONFIG_PATH": f"{work}/no-scope",
+            "SPACK_USER_CACHE_PATH": f"{work}/cache",
+            # The builtin repository is read-only, and compiling its recipes each time is slow.
+            "PYTHONPYCACHEPREFIX": f"{work}/pycache",
+            "WORK": work,
+            "MARS_REPOSITORY": f"file://{work}/origin",
+            "MIRROR": f"{work}/site-mirror",
+            "ENVIRONMENT": f"{work}/environment",
+        }
+
+    def prefix(self, package: str) -> str:
+        """Return the prefix of an external package."""
+        return f"{self.work}/externals/{package}"
+
+
+class Room(Protocol):
+    """What the session needs of a room; a clean room and this machine both have it."""
+
+    engine: str
+    image: str
+    work: Path
+
+    def run(
+        self,
+        command: Sequence[str] | str,
+        *,
+        network: bool | None = None,
+        timeout: float | None = None,
+    ) -> Result:
+        """Run a command; without a network when `network` is False."""
+
+
+@contextlib.contextmanager
+def room(
+    root: Path, engine: EngineChoice, builtin: Path, rust: Path
+) -> Iterator[tuple[Room, Places]]:
+    """Open a room for Spack, and say where things lie in it.
+
+    Parameters
+    ----------
+    root : Path
+        The checkout.
+    engine : {"auto", "podman", "docker", "bwrap", "none"}
+        None is this machine with its network cut, for where no engine or no root can be had.
+    builtin, rust : Path
+        Folders of this machine that the room sees, read-only.
+
+    Examples
+    --------
+    >>> with room(find_root(), "auto", builtin, rust) as (opened, places):  # doctest: +SKIP
+    ...     opened.run(["gcc", "--version"]).ok
+    True
+    """
+    threads = {"OPENBLAS_NUM_THREADS": "2", "OMP_NUM_THREADS": "2"}
+    if engine == "none":
+        work = root / "build" / "rooms" / f"none-room-{os.getpid()}" / "work"
+        places = Places(str(work), str(builtin), str(rust))
+        try:
+            work.mkdir(parents=True)
+            yield _Machine(work, places.environment | threads), places
+        finally:
+            shutil.rmtree(work.parent, ignore_errors=True)
+        return
+    places = Places("/work", "/opt/packages", "/opt/rust")
+    opened = open_room(
+        IMAGE,
+        root,
+        engine=engine,
+        network=True,
+        mounts={builtin: places.builtin, rust: places.rust},
+        environment=places.environment | threads,
+        timeout=900.0,
+    )
+    with opened as clean:
+        yield clean, places
+
+
+class _Machine:
+    """Be a room without a root of its own: only the network and the variables are cut."""
+
+    def __init__(self, work: Path, environment: Mapping[str, str]) -> None:
+        self.engine = "none, unshare -n"
+        self.image = f"this machine, {platform.freedesktop_os_release()['PRETTY_NAME']}"
+        self.work = work
+        self._environment = {
+            "PATH": f"{Path(sys.base_prefix) / 'bin'}:{_PATH}",
+            "HOME": str(work),
+            "LANG": "C.UTF-8",
+            **environment,
+        }
+        user = "" if os.geteuid() == 0 else "r"
+        self._cut = ["unshare", f"-{user}n"]
+
+    def run(
+        self,
+        command: Sequence[str] | str,
+        *,
+        network: bool | None = None,
+        timeout: float | None = None,
+    ) -> Result:
+        """Run a command in the work folder."""
+        arguments = ["sh", "-euc", command] if isinstance(command, str) else list(command)
+        line = [*(self._cut if network is False else []), "env", "-C", str(self.work), *arguments]
+        environment = dict(self._environment)
+        if network is not False:
+            # Where the package index is, and who asks for it.
+            wanted = re.compile(r"PIP_(EXTRA_)?INDEX_URL|HOME|(https?|all|no)_proxy|SSL_.*", re.I)
+            environment |= {k: v for k, v in os.environ.items() if wanted.fullmatch(k)}
+        return run_group(line, environment=environment, timeout=timeout or 900.0)
+
+
+def find_spack(option: Path | None, environment: Mapping[str, str] = os.environ) -> Path:
+    """Return the root of a Spack: the option, `SPACK_ROOT`, or the one on PATH.
+
+    Raises
+    ------
+    GateError
+        If there is none, or the folder named is not one.
+    """
+    named = option or (Path(value) if (value := environment.get("SPACK_ROOT")) else None)
+    if named is None:
+        program = shutil.which("spack", path=environment.get("PATH", os.defpath))
+        if program is None:
+            raise GateError("no Spack: none on PATH", hint="set SPACK_ROOT or give --spack-root")
+        named = Path(program).resolve().parents[1]
+    if not (named / "bin" / "spack").is_file():
+        raise GateError(f"no Spack: {named} holds no bin/spack", hint="give --spack-root")
+    return named.resolve()
+
+
+def find_packages(
+    option: Path | None, spack: Path, environment: Mapping[str, str] = os.environ
+) -> Path:
+    """Return the folder that holds `spack_repo/builtin`.
+
+    It is the option, `SPACK_PACKAGES_ROOT`, or what that Spack is configured with.
+
+    Raises
+    ------
+    GateError
+        If no builtin repository is found there.
+    """
+    named = option or (Path(value) if (value := environment.get("SPACK_PACKAGES_ROOT")) else None)
+    if named is None:
+        told = quiet([str(spack / "bin" / "spack"), "location", "--repo", "builtin"])
+        if told.returncode:
+            raise GateError(
+                "no builtin repository: this Spack has none on disk",
+                hint="set SPACK_PACKAGES_ROOT or give --packages",
+            )
+        named = Path(told.stdout.strip())
+    # A checkout of spack-packages, or the folder of repo.yaml itself.
+    for folder in (named / "repos", named, *named.resolve().parents[1:2]):
+        if (folder / BUILTIN / "repo.yaml").is_file():
+            return folder.resolve()
+    raise GateError(f"no builtin repository: {named} holds no {BUILTIN}", hint="give --packages")
+
+
+def commit_of(folder: Path) -> str:
+    """Return the commit of a checkout, with `+changes` when its files differ from it."""
+    head = quiet(["git", "-C", str(folder), "rev-parse", "HEAD"])
+    if head.returncode:
+        return "not a git checkout"
+    changed = quiet(["git", "-C", str(folder), "status", "--porcelain", "--untracked-files=no"])
+    return head.stdout.strip() + ("+changes" if changed.stdout.strip() else "")
+
+
+def rust_toolchain() -> tuple[str, Path]:
+    """Return the version and the folder of this machine's Rust toolchain.
+
+    The folder is the toolchain's own, not that of the shims which rustup puts on PATH.
+
+    Raises
+    ------
+    GateError
+        If there is no working rustc.
+    """
+    told = quiet(["rustc", "--version"])
+    where = quiet(["rustc", "--print", "sysroot"])
+    version = re.match(r"rustc (\d+\.\d+\.\d+)", told.stdout)
+    if told.returncode or where.returncode or version is None:
+        raise GateError("no Rust toolchain: rustc does not run", hint="nox -s doctor")
+    return version.group(1), Path(where.stdout.strip())

@@ -1,0 +1,120 @@
+# Language policy: EXEMPT from the Rust-path rule. Runs commands and keeps logs; no computation.
+"""One run of the Spack smoke: its commands, each with a log, a time and a judgement."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.status import Status
+
+from hpcgate.cleanroom.process import Result
+from hpcgate.errors import GateError
+from hpcgate.facts import Facts
+from hpcgate.lanes.spack_host import Places, Room
+from hpcgate.repo import write_text
+from hpcgate.smoke_wheel import Smoke
+
+__all__ = ["COMMANDS", "ENVIRONMENT", "LOGS", "Session", "StageFailed"]
+
+LOGS = Path("build/logs/smoke-spack")
+
+# What docs/install-spack.md has its reader type; a test compares the two.
+COMMANDS = {
+    "repository": "spack repo add --name mars $MARS_REPOSITORY",
+    "audit": "spack audit packages mars-earth py-mars-earth",
+    "concretize": "spack spec --fresh mars-earth@{version}",
+    "install": "spack install --fresh mars-earth@{version}",
+    "test": (
+        "spack test run --alias mars mars-earth@{version} py-mars-earth@{version}\n"
+        "spack test results -l mars"
+    ),
+    "load": "spack load mars-earth@{version}",
+    "module": (
+        "spack module tcl refresh -y\n"
+        ". $SPACK_ROOT/share/spack/setup-env.sh\n"
+        "module load $(spack module tcl find py-mars-earth@{version})\n"
+        "mars-earth --version"
+    ),
+    "environment": (
+        "spack -e $ENVIRONMENT install\n"
+        "spack env activate $ENVIRONMENT\n"
+        "mars-earth --version\n"
+        "spack env deactivate"
+    ),
+    "mirror": (
+        "spack mirror create --fresh -d $MIRROR --dependencies mars-earth@{version}\n"
+        "spack mirror add --type source site file://$MIRROR"
+    ),
+    "uninstall": "spack uninstall -y --all --dependents py-mars-earth@{version}",
+}
+
+
+# The file that the guide shows.
+ENVIRONMENT = """\
+spack:
+  specs:
+  - mars-earth@{version}
+  view: true
+  concretizer:
+    reuse: false
+"""
+
+
+class StageFailed(Exception):
+    """End the session: a stage failed, which the smoke holds already."""
+
+
+@dataclass(slots=True)
+class Session:
+    """One run: the room, the site in it, and what it has shown so far."""
+
+    root: Path
+    facts: Facts
+    smoke: Smoke
+    room: Room
+    places: Places
+    status: Status
+
+    def say(self, name: str, script: str, *, network: bool = False) -> Result:
+        """Run a script and keep its log and its time, whatever comes of it."""
+        self.status.update(name)
+        done = self.room.run(["bash", "-ec", script], network=None if network else False)
+        said = f"$ {script}\n\n{done.stdout}\n{done.stderr}\nexit {done.returncode}\n"
+        write_text(self.root / LOGS / f"{name}.log", said)
+        self.smoke.measurements[f"{name.replace('-', '_')}_seconds"] = done.seconds
+        return done
+
+    def prepare(self, name: str, script: str, *, network: bool = False) -> str:
+        """Run a step that judges nothing of ours; where it fails, there is no smoke."""
+        done = self.say(name, script, network=network)
+        if not done.ok:
+            raise GateError(f"{name}: {_why(done)}", hint=f"see {LOGS / name}.log")
+        return done.stdout
+
+    def stage(self, name: str, after: str = "") -> str:
+        """Run one stage of COMMANDS in a shell of its own, without a network."""
+        version = str(self.facts.release.version)
+        lines = [
+            # What a login shell of a site with modules has.
+            "[ ! -e /etc/profile.d/modules.sh ] || . /etc/profile.d/modules.sh",
+            ". $WORK/spack/share/spack/setup-env.sh",
+            COMMANDS[name].replace("{version}", version),
+            after,
+        ]
+        done = self.say(name, "\n".join(line for line in lines if line))
+        self.judge(name, done.ok, "" if done.ok else _why(done), name)
+        return done.stdout
+
+    def judge(self, name: str, passed: bool, detail: str, stage: str) -> None:
+        """Add a test. A failure names the log of its stage and ends the session."""
+        self.smoke.add(name, passed, detail if passed else f"{detail} (see {LOGS / stage}.log)")
+        if not passed:
+            raise StageFailed
+
+
+def _why(done: Result) -> str:
+    """Return the first error that Spack names, or else the last line."""
+    found = re.search(r"^(?:==> )?(?:Error|ERROR): (.*(?:\n {2,}\S.*)*)", done.stderr, re.MULTILINE)
+    return " ".join(found[1].split()) if found else done.why

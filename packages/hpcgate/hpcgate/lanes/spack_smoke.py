@@ -1,0 +1,284 @@
+# Language policy: EXEMPT from the Rust-path rule. Drives Spack in a clean room; no computation.
+"""The smoke session of the Spack lane: a real Spack installs the recipe, tests it, uses it.
+
+Spack and its builtin repository are given, never fetched and never replaced by a stand-in. Only
+the preparation reaches a network; everything from the audit to the removal runs without one, on
+the crates that the sdist carries.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+
+from pydantic import ValidationError
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from hpcgate import facts
+from hpcgate.errors import GateError
+from hpcgate.evidence import Outcome, record
+from hpcgate.lanes import spack_host as host
+from hpcgate.lanes import spack_site as site
+from hpcgate.lanes.spack_lint import PackageFile, read_package
+from hpcgate.lanes.spack_session import ENVIRONMENT, LOGS, Session, StageFailed
+from hpcgate.repo import find_root, read_text, write_text
+from hpcgate.smoke_wheel import Report, Smoke
+
+__all__ = ["main", "read_test_results", "run"]
+
+KEPT = Path("build/smoke-spack")
+
+_STATUS = "PASSED|FAILED|SKIPPED|NO_TESTS"
+_PACKAGE = re.compile(rf"^==>\s+(\S+)-\d[^-\s]*-[a-z0-9]{{7}} ({_STATUS})\s*$", re.MULTILINE)
+_PART = re.compile(rf"^({_STATUS}): (\w+)::(\w[\w.]*)", re.MULTILINE)
+_TOTAL = re.compile(r"^==> py-mars-earth: Successfully.*\n.*Total: (?:(\d+)m )?([\d.]+)s", re.M)
+
+
+def run(
+    root: Path,
+    *,
+    spack_root: Path | None = None,
+    packages: Path | None = None,
+    wrapper: Path | None = None,
+    engine: host.EngineChoice = "auto",
+    keep: bool = False,
+) -> Outcome:
+    """Install the recipe with a real Spack in a clean room, use it, and write the evidence.
+
+    Parameters
+    ----------
+    root : Path
+        The checkout; its sdist lies in `dist/`.
+    spack_root, packages : Path, optional
+        Spack and a checkout of spack-packages; looked for when not given.
+    wrapper : Path, optional
+        The source archive of Spack's compiler wrapper; fetched by Spack when not given.
+    engine : {"auto", "podman", "docker", "bwrap", "none"}
+        What runs the room. None is this machine itself with its network cut.
+    keep : bool
+        Keep the work folder as `build/smoke-spack`.
+
+    Returns
+    -------
+    {"pass", "fail", "unavailable"}
+        Unavailable when there is no Spack, no room or no package index.
+
+    Examples
+    --------
+    >>> run(find_root(), spack_root=Path("/opt/spack"))  # doctest: +SKIP
+    'pass'
+    """
+    known = facts.load(root)
+    sdist = root / "dist" / known.release.sdist
+    if not sdist.is_file():
+        raise GateError(f"{sdist} is missing", hint="python -m hpcgate.sdist --sdist-only")
+    shutil.rmtree(root / LOGS, ignore_errors=True)
+    console = Console(stderr=True)
+    started = datetime.now(timezone.utc)
+    smoke = Smoke()
+    try:
+        spack = host.find_spack(spack_root)
+        builtin = host.find_packages(packages, spack)
+        rust, toolchain = host.rust_toolchain()
+        smoke.tools |= {
+            "spack-commit": host.commit_of(spack),
+            "spack-packages-commit": host.commit_of(builtin),
+            "rust": rust,
+        }
+        with (
+            console.status("clean room (minutes the first time)") as status,
+            host.room(root, engine, builtin, toolchain) as (room, places),
+        ):
+            smoke.tools |= {"engine": room.engine, "image": room.image}
+            try:
+                _show(Session(root, known, smoke, room, places, status), spack, sdist, wrapper)
+            finally:
+                if keep:
+                    shutil.rmtree(root / KEPT, ignore_errors=True)
+                    shutil.move(room.work, root / KEPT)
+    except GateError as error:
+        smoke.unavailable = str(error)
+    entry = record(
+        root,
+        "smoke-spack",
+        smoke.outcome,
+        subjects=[sdist],
+        command="nox -s smoke-spack",
+        started=started,
+        finished=datetime.now(timezone.utc),
+        reason=smoke.reason,
+        tools=smoke.tools,
+        measurements=smoke.measurements,
+        passed=[test.name for test in smoke.tests if test.passed],
+        failed=[test.name for test in smoke.tests if not test.passed],
+    )
+    console.print(_table(smoke))
+    console.print(f"{smoke.outcome}  {smoke.reason}".strip(), highlight=False, markup=False)
+    console.print(f"evidence {entry.id}, logs {LOGS}", highlight=False, markup=False)
+    return smoke.outcome
+
+
+def _show(session: Session, spack: Path, sdist: Path, wrapper: Path | None) -> None:
+    """Go through the stages until one fails."""
+    site.prepare(session, spack)
+    library = _recipe(session.root, "py_mars_earth")
+    recipes = (library, _recipe(session.root, "mars_earth"))
+    (digest,) = [str(version.keywords["sha256"]) for version in library.calls("version")]
+    try:
+        _no_network(session)
+        session.stage("repository", after="spack repo list")
+        session.stage("audit")
+        session.stage("concretize")
+        site.fill_mirror(session, sdist, digest, wrapper)
+        _install(session)
+        expected = {recipe.class_name: set(recipe.tests) for recipe in recipes}
+        for name, passed in read_test_results(session.stage("test"), expected).items():
+            session.judge(name, passed, "", "test")
+        _use(session)
+        session.stage("module")
+        _write_environment(session)
+        session.stage("environment")
+        session.stage("mirror")
+        session.stage("uninstall", after="! spack find mars-earth py-mars-earth")
+        left = ", ".join(_prefixes(session)) or "nothing"
+        session.judge("nothing-left-behind", left == "nothing", left, "uninstall")
+    except StageFailed:
+        return
+
+
+def _recipe(root: Path, folder: str) -> PackageFile:
+    (path,) = root.glob(f"spack/spack_repo/*/packages/{folder}/package.py")
+    return read_package(read_text(path))
+
+
+def _no_network(session: Session) -> None:
+    """Show that the stages reach no network."""
+    seen = session.say("no-network", "tail -n +3 /proc/self/net/dev | cut -d: -f1").stdout.split()
+    detail = f"interfaces: {', '.join(seen) or 'none'}"
+    session.judge("no-network", set(seen) <= {"lo"}, detail, "no-network")
+
+
+def _install(session: Session) -> None:
+    """Install, and take in how long the build of our own package took."""
+    try:
+        printed = session.stage("install")
+    except StageFailed:
+        for log in session.room.work.glob("stage/**/spack-build-out.txt"):
+            shutil.copy(log, session.root / LOGS / f"build-{log.parent.name}.log")
+        left = ", ".join(_prefixes(session)) or "nothing"
+        session.smoke.add("nothing-half-installed", left == "nothing", left)
+        raise
+    if total := _TOTAL.search(printed):
+        seconds = 60 * int(total[1] or 0) + float(total[2])
+        session.smoke.measurements["py_mars_earth_build_seconds"] = seconds
+
+
+def _prefixes(session: Session) -> list[str]:
+    """Name the prefixes of our packages."""
+    return sorted(path.name for path in (session.room.work / "opt").glob("*/*mars-earth-*"))
+
+
+def _use(session: Session) -> None:
+    """Load the package as a user does, and hold it against the frozen vectors."""
+    # Exit status 1 says that a test failed, which the report tells better.
+    script = "python3 $WORK/scripts/use_installed.py $WORK/opt $WORK/vectors || [ $? = 1 ]"
+    printed = session.stage("load", after=script)
+    try:
+        report = Report.model_validate_json(printed.strip().splitlines()[-1])
+    except (ValidationError, IndexError):
+        session.judge("use-reports", False, "the script printed no report", "load")
+        return
+    session.smoke.tools |= report.versions
+    session.smoke.measurements |= report.measurements
+    for test in report.tests:
+        session.judge(test.name, test.passed, test.detail, "load")
+
+
+def read_test_results(printed: str, expected: Mapping[str, set[str]]) -> dict[str, bool]:
+    """Read what `spack test results -l` prints.
+
+    Parameters
+    ----------
+    printed : str
+        Its output.
+    expected : mapping of str to set of str
+        The `test_` methods of each package class.
+
+    Returns
+    -------
+    dict of str to bool
+        Each package and each method, and whether it passed. One that did not run has not passed,
+        nor has an import test that found nothing to import.
+
+    Examples
+    --------
+    >>> read_test_results("", {"MarsEarth": {"test_cli"}})
+    {'spack-test-mars-earth': False, 'mars-earth-test-cli': False}
+    """
+    packages = {name: status for name, status in _PACKAGE.findall(printed)}
+    parts: dict[tuple[str, str], set[str]] = {}
+    for status, owner, name in _PART.findall(printed):
+        parts.setdefault((owner, name), set()).add(status)
+    results = {}
+    for owner, names in sorted(expected.items()):
+        package = re.sub(r"(?<!^)(?=[A-Z])", "-", owner).lower()
+        results[f"spack-test-{package}"] = packages.get(package) == "PASSED"
+        imports = {name for own, name in parts if own == owner and name.startswith("test_imports")}
+        for name in sorted(names | imports):
+            passed = parts.get((owner, name)) == {"PASSED"}
+            label = re.sub(r"[^a-z0-9]+", "-", f"{package}-{name}".lower())
+            results[label] = passed
+    if "Detected the following modules: []" in printed:
+        results["imports-are-not-empty"] = False
+    return results
+
+
+def _write_environment(session: Session) -> None:
+    text = ENVIRONMENT.replace("{version}", str(session.facts.release.version))
+    write_text(session.room.work / "environment" / "spack.yaml", text)
+
+
+def _table(smoke: Smoke) -> Table:
+    table = Table("test", "outcome", "detail", title="smoke-spack", title_justify="left")
+    for test in smoke.tests:
+        table.add_row(test.name, "pass" if test.passed else "[red]fail[/red]", escape(test.detail))
+    for name, value in {**smoke.tools, **smoke.measurements}.items():
+        table.add_row(name, "", escape(str(value)), style="dim")
+    return table
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the session from the command line; anything but a pass is exit status 1."""
+    parser = argparse.ArgumentParser(
+        prog="python -m hpcgate.lanes.spack_smoke", description=(__doc__ or "").splitlines()[0]
+    )
+    parser.add_argument("--spack-root", type=Path, help="Spack; SPACK_ROOT or PATH by default")
+    parser.add_argument("--packages", type=Path, help="a checkout of spack-packages")
+    parser.add_argument("--compiler-wrapper", type=Path, help="its source archive")
+    parser.add_argument("--engine", choices=host.ENGINES, default="auto")
+    parser.add_argument("--keep", action="store_true", help=f"keep the work folder as {KEPT}")
+    options = parser.parse_args(arguments)
+    outcome = run(
+        find_root(),
+        spack_root=options.spack_root,
+        packages=options.packages,
+        wrapper=options.compiler_wrapper,
+        engine=options.engine,
+        keep=options.keep,
+    )
+    return 0 if outcome == "pass" else 1
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except (GateError, OSError) as error:
+        print(f"smoke-spack: {error}", file=sys.stderr)
+        sys.exit(2)
