@@ -8,10 +8,12 @@ it shows nothing about conda-forge's own compilers.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import platform
 import shutil
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -96,43 +98,31 @@ def make_channel(root: Path, facts: Facts, standins: StandIns, sandbox: Sandbox)
     compiler = shutil.which("gcc", path="/usr/bin:/bin")
     if compiler is None:
         raise Unavailable("gcc is not installed", hint="apt-get install gcc libc6-dev")
-    sysroot = ask_tool("rustc", "--print", "sysroot")
     definition: dict[str, Any] = {
         "format": _FORMAT,
         "pythons": [asdict(python) for python in pythons],
         "compiler": ask_tool(compiler, "-dumpversion"),
         "libc": platform.libc_ver()[1],
         "rust": ask_tool("rustc", "--version").split()[1],
-        "rust_sysroot": sysroot,
+        "rust_sysroot": ask_tool("rustc", "--print", "sysroot"),
         "wheels": wheel_requirements(facts),
         "licences": standins.cargo_bundle_licenses,
     }
     base = root / "build" / "conda-forge"
     folder = base / "channels" / sha256_bytes(json.dumps(definition, sort_keys=True).encode())[:16]
     if not folder.exists():
-        licences = _licence_tool(base, standins.cargo_bundle_licenses, sandbox)
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=base, prefix=".making-") as temporary:
-            staging = Path(temporary)
-            packages = [
-                *_toolchain(staging, Path(compiler), sysroot, definition),
-                _stage(staging, "cargo-bundle-licenses", standins.cargo_bundle_licenses),
-            ]
-            copied = Path(packages[-1]["files"], "bin")
-            copied.mkdir()
-            shutil.copy2(licences, copied)
-            for python in pythons:
-                packages += _python(staging, python, sandbox, oldest=python == pythons[0])
-                packages += _wheels(staging, python, definition["wheels"], sandbox)
+            made = Path(temporary)
             try:
-                sandbox.ask(
-                    "channel", "channel", channel=f"{temporary}/channel", packages=packages,
-                    platform=PLATFORM,
-                )  # fmt: skip
+                _make(made, base, pythons, compiler, definition, sandbox)
+            except Unavailable:
+                raise
             except GateError as error:
-                raise Unavailable(f"the stand-ins cannot be packed: {error.message}") from None
-            shutil.rmtree(staging / "channel" / "bld", ignore_errors=True)
-            (staging / "channel").rename(folder)
+                raise Unavailable(f"the stand-ins cannot be packed: {error}") from None
+            # Another session may have been quicker; its channel is as good.
+            with contextlib.suppress(OSError):
+                (made / "channel").rename(folder)
     return Channel(
         folder,
         pythons,
@@ -141,6 +131,38 @@ def make_channel(root: Path, facts: Facts, standins: StandIns, sandbox: Sandbox)
         definition["rust"],
         len(list((folder / PLATFORM).glob("*.conda"))),
     )
+
+
+def _make(
+    staging: Path,
+    base: Path,
+    pythons: tuple[Python, Python],
+    compiler: str,
+    definition: dict[str, Any],
+    sandbox: Sandbox,
+) -> None:
+    """Fetch what is missing, stage every package, and pack them into `channel`."""
+    with ThreadPoolExecutor() as pool:  # the network is slow, and so is the compiler
+        tool = pool.submit(_licence_tool, base, definition["licences"], sandbox)
+        folders = [
+            pool.submit(_fetch_wheels, staging, python, definition["wheels"], sandbox)
+            for python in pythons
+        ]
+        licences, wheels = tool.result(), [folder.result() for folder in folders]
+    packages = _toolchain(staging, compiler, definition)
+    packages.append(_stage(staging, licences.name, definition["licences"]))
+    Path(packages[-1]["files"], "bin").mkdir()
+    shutil.copy2(licences, Path(packages[-1]["files"], "bin"))
+    for python, folder in zip(pythons, wheels, strict=True):
+        packages += _python(staging, python, sandbox, oldest=python == pythons[0])
+        packages += _wheels(staging, python, folder)
+    channel = staging / "channel"
+    packed = sandbox.ask(
+        "channel", "channel", channel=str(channel), packages=packages, platform=PLATFORM
+    )
+    if packed != len(packages):
+        raise GateError(f"{len(packages)} were staged, {packed} are packed")
+    shutil.rmtree(channel / "bld", ignore_errors=True)
 
 
 def wheel_requirements(facts: Facts) -> list[str]:
@@ -178,9 +200,7 @@ def _stage(
     }
 
 
-def _toolchain(
-    staging: Path, compiler: Path, sysroot: str, versions: dict[str, Any]
-) -> list[dict[str, Any]]:
+def _toolchain(staging: Path, compiler: str, versions: dict[str, Any]) -> list[dict[str, Any]]:
     """Wrap the machine's compilers the way conda-forge's packages present theirs."""
     gcc = _stage(
         staging,
@@ -196,7 +216,9 @@ def _toolchain(
     rust = _stage(staging, f"rust_{PLATFORM}", versions["rust"])
     for name in ("cargo", "rustc", "rustdoc"):
         # The real programs: rustup's proxies look for the caller's home.
-        _program(Path(rust["files"], "bin", name), f'exec {sysroot}/bin/{name} "$@"')
+        _program(
+            Path(rust["files"], "bin", name), f'exec {versions["rust_sysroot"]}/bin/{name} "$@"'
+        )
     linker = "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER"
     _activate(rust, {"CARGO_HOME": "$BUILD_PREFIX/.cargo", linker: "$CC"})
 
@@ -247,13 +269,15 @@ def _python(
     return [package, *names]
 
 
-def _wheels(
-    staging: Path, python: Python, requirements: list[str], sandbox: Sandbox
-) -> list[dict[str, Any]]:
-    """Unpack the wheels that pip finds for an interpreter, each into a package."""
+def _fetch_wheels(staging: Path, python: Python, requirements: list[str], sandbox: Sandbox) -> Path:
     folder = staging / f"wheels-{python.minor}"
     arguments = ["download", "--dest", str(folder), *requirements]
-    sandbox.pip(python.executable, arguments, f"wheels-{python.minor}")
+    sandbox.pip(python.executable, arguments, folder.name)
+    return folder
+
+
+def _wheels(staging: Path, python: Python, folder: Path) -> list[dict[str, Any]]:
+    """Unpack the wheels that pip found for an interpreter, each into a package."""
     packages = []
     for path in sorted(folder.glob("*.whl")):
         wheel = conda_wheels.read(path)

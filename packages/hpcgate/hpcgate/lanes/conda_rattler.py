@@ -43,7 +43,7 @@ class _Log:
 
 
 def channel(channel: str, packages: list[dict[str, Any]], platform: str) -> Answer:
-    """Make a package of each staged folder, and the index over all of them.
+    """Make a package of each staged folder and the index over all; return how many there are.
 
     A package that says what it exports to those who build with it comes from a small recipe, since
     an assembled package cannot say that.
@@ -69,7 +69,7 @@ def channel(channel: str, packages: list[dict[str, Any]], platform: str) -> Answ
             detect_prefix=False,
         )
     _index(channel)
-    return {"packages": len(list(Path(channel, platform).glob("*.conda")))}
+    return len(list(Path(channel, platform).glob("*.conda")))
 
 
 def _build_exporting(package: dict[str, Any], channel: str, platform: str) -> None:
