@@ -29,7 +29,7 @@ def same(found: Any, expected: list[Any]) -> bool:
 
 
 def replay(manifest: dict[str, Any]) -> tuple[int, list[str]]:
-    """Return how many cases there are and which differ, replayed in any way or as a design matrix."""
+    """Return how many cases there are, and the names of those that differ in any way."""
     import numpy as np
 
     import pymars as earth
