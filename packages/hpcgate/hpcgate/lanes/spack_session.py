@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +17,10 @@ from hpcgate.lanes.spack_host import Places, Room
 from hpcgate.repo import write_text
 from hpcgate.smoke_wheel import Smoke
 
-__all__ = ["COMMANDS", "ENVIRONMENT", "LOGS", "Session", "StageFailed"]
+__all__ = ["COMMANDS", "ENVIRONMENT", "LOGS", "MODULES", "Session", "StageFailed"]
 
 LOGS = Path("build/logs/smoke-spack")
+MODULES = "/etc/profile.d/modules.sh"
 
 # What docs/install-spack.md has its reader type; a test compares the two.
 COMMANDS = {
@@ -98,7 +100,7 @@ class Session:
         version = str(self.facts.release.version)
         lines = [
             # What a login shell of a site with modules has.
-            "[ ! -e /etc/profile.d/modules.sh ] || . /etc/profile.d/modules.sh",
+            f"[ ! -e {MODULES} ] || . {MODULES}",
             ". $WORK/spack/share/spack/setup-env.sh",
             COMMANDS[name].replace("{version}", version),
             after,
@@ -117,4 +119,5 @@ class Session:
 def _why(done: Result) -> str:
     """Return the first error that Spack names, or else the last line."""
     found = re.search(r"^(?:==> )?(?:Error|ERROR): (.*(?:\n {2,}\S.*)*)", done.stderr, re.MULTILINE)
-    return " ".join(found[1].split()) if found else done.why
+    # A wrong checksum comes with the first bytes of the file.
+    return textwrap.shorten(found[1], 200) if found else done.why

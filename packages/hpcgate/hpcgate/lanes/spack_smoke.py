@@ -27,7 +27,7 @@ from hpcgate.evidence import Outcome, record
 from hpcgate.lanes import spack_host as host
 from hpcgate.lanes import spack_site as site
 from hpcgate.lanes.spack_lint import PackageFile, read_package
-from hpcgate.lanes.spack_session import ENVIRONMENT, LOGS, Session, StageFailed
+from hpcgate.lanes.spack_session import ENVIRONMENT, LOGS, MODULES, Session, StageFailed
 from hpcgate.repo import find_root, read_text, write_text
 from hpcgate.smoke_wheel import Report, Smoke
 
@@ -142,7 +142,11 @@ def _show(session: Session, spack: Path, sdist: Path, wrapper: Path | None) -> N
         for name, passed in read_test_results(session.stage("test"), expected).items():
             session.judge(name, passed, "", "test")
         _use(session)
-        session.stage("module")
+        # Every clean room has the module command; a machine need not.
+        if session.say("has-modules", f"test -e {MODULES}").ok:
+            session.stage("module")
+        else:
+            session.smoke.tools["modules"] = f"not tried, no {MODULES}"
         _write_environment(session)
         session.stage("environment")
         session.stage("mirror")
