@@ -176,10 +176,15 @@ def test_a_check_without_a_session_cannot_be_recorded(checkout: Any) -> None:
 
 
 def test_a_check_whose_inputs_select_nothing_is_an_error(checkout: Any) -> None:
-    for path in ("spack/file", "packages/Cargo.lock", "packaging/release.yaml"):
-        (checkout.root / path).unlink()
+    levels = checkout.root / "packaging" / "levels.yaml"
+    inputs = "      - packages/Cargo.toml\n      - packages/Cargo.lock\n"
+    text = levels.read_text()
+    assert inputs in text, "the check `build` lists these first"
+    start = text.index(inputs)
+    end = text.index("\n\n", start)
+    levels.write_text(text[:start] + "      - nowhere/**" + text[end:])
     with pytest.raises(GateError, match="select no file"):
-        checkout.record("smoke-spack")
+        checkout.record("build")
 
 
 @pytest.mark.parametrize(

@@ -75,13 +75,18 @@ def make_wheel(root: Path, sdist: Path, out: Path) -> Path:
     with tarfile.open(sdist) as archive:
         archive.extractall(stage, filter="data")
     (project,) = stage.iterdir()
-    # One target folder for all builds, so that an unchanged crate is not compiled twice.
-    environment = {
-        "CARGO_TARGET_DIR": str(root / "build" / "target"),
-        "SOURCE_DATE_EPOCH": str(_EPOCH),
-    }
+    # One target folder for all builds, so that an unchanged crate is not compiled twice. cargo
+    # tells a change by file times, which are equal in every sdist: a new sdist gets new ones.
+    target = root / "build" / "target"
+    digest, built = sha256_file(sdist), target / ".sdist"
+    if not built.exists() or built.read_text() != digest:
+        for path in project.rglob("*"):
+            path.touch()
+    environment = {"CARGO_TARGET_DIR": str(target), "SOURCE_DATE_EPOCH": str(_EPOCH)}
     command = ["maturin", "build", "--release", "--offline", "--locked", "--out", str(out)]
-    return _built(_run(command, project, environment), out, ".whl")
+    wheel = _built(_run(command, project, environment), out, ".whl")
+    built.write_text(digest)
+    return wheel
 
 
 def _vendor(workspace: Path, vendor: Path) -> None:
