@@ -97,5 +97,5 @@ def test_a_crate_that_differs_from_the_lock_is_named(built, tmp_path, monkeypatc
 def test_missing_tools_are_named(built, tmp_path, monkeypatch):
     root, _ = built
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(GateError, match="cargo is not installed"):
+    with pytest.raises(GateError, match=r"cargo is not installed; run: "):
         sdist.make_sdist(root, tmp_path / "dist")

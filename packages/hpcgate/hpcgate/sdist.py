@@ -18,6 +18,7 @@ import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from hpcgate.doctor import require
 from hpcgate.errors import GateError
 from hpcgate.repo import find_root, sha256_file, tracked_files
 
@@ -123,8 +124,8 @@ def _run(command: list[str], folder: Path, environment: Mapping[str, str] | None
             text=True,
         )
     except FileNotFoundError:
-        hint = "python3 -m pip install maturin" if command[0] == "maturin" else "nox -s doctor"
-        raise GateError(f"{command[0]} is not installed", hint=hint) from None
+        require(command[0], root=find_root(Path(__file__)))
+        raise GateError(f"{command[0]} cannot be started", hint="nox -s doctor") from None
     if done.returncode:
         sys.stderr.write(done.stdout)
         raise GateError(f"{' '.join(command[:2])} failed with status {done.returncode}")
