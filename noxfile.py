@@ -24,6 +24,7 @@ nox.options.sessions = ["build", "gen", "smoke-wheel", "claims", "evidence", "pa
 
 ROOT = Path(__file__).parent
 DIST = ROOT / "dist"
+PATH = os.environ["PATH"]
 REPORTS = ROOT / "build" / "reports"
 # nox gives every session an environment of its own; ours share a few, made by `enter`.
 task = functools.partial(nox.session, venv_backend="none")
@@ -224,15 +225,13 @@ def users(session: nox.Session) -> None:
 def enter(session: nox.Session, name: str, *install: str) -> Path:
     """Make `.nox/<name>` if its contents would differ, and put it first on the PATH."""
     home = ROOT / ".nox" / name
-    facts = [
-        sys.version,
-        *install,
-        *(p.read_text() for p in sorted(ROOT.glob("packages/hpcgate/*.t*"))),
-    ]
-    digest = hashlib.sha256("\n".join(facts).encode()).hexdigest()
+    lists = [ROOT / "packages" / "hpcgate" / name for name in ("pyproject.toml", "peers.txt")]
+    wanted = [sys.version, *install, *(path.read_text() for path in lists)]
+    digest = hashlib.sha256("\n".join(wanted).encode()).hexdigest()
     stamp = home / ".installed"
-    session.env["PATH"] = f"{home / 'bin'}{os.pathsep}{os.environ['PATH']}"
-    session.env["VIRTUAL_ENV"] = str(home)
+    # nox looks programs up in its own PATH, not in the session's.
+    os.environ["PATH"] = f"{home / 'bin'}{os.pathsep}{PATH}"
+    os.environ["VIRTUAL_ENV"] = str(home)
     if not stamp.exists() or stamp.read_text() != digest:
         session.run(sys.executable, "-m", "virtualenv", "-q", "--clear", str(home))
         session.run("python", "-m", "pip", "install", "-q", *install)
