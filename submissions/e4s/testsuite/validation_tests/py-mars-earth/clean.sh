@@ -1,0 +1,2 @@
+#!/bin/bash -e
+rm -rf __pycache__ model.json

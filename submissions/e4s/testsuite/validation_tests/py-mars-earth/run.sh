@@ -1,0 +1,4 @@
+#!/bin/bash -e
+. ./setup.sh
+set -x
+python3 ./replay.py
