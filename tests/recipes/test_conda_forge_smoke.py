@@ -23,6 +23,7 @@ from hpcgate.lanes.conda_plans import package_problems, plan_problems
 from hpcgate.lanes.conda_python import Python, find_python
 from hpcgate.lanes.conda_sandbox import Sandbox, Unavailable, open_sandbox
 from hpcgate.repo import sha256_file
+from hpcgate.smoke import Smoke
 
 from .conftest import ROOT, Checkout
 
@@ -118,9 +119,7 @@ def test_the_sandbox_holds_nothing_of_the_caller(
 def test_a_tool_of_the_machine_in_the_sandbox_is_found(tmp_path: Path) -> None:
     with open_sandbox(tmp_path, Path("logs")) as sandbox:
         (sandbox.folder / "path" / "pytest").symlink_to(shutil.which("true") or "")
-        stages = session._Session(
-            ROOT, tmp_path, tmp_path, sandbox, FACTS, STANDINS, session.Smoke()
-        )
+        stages = session._Session(ROOT, tmp_path, tmp_path, sandbox, FACTS, STANDINS, Smoke())
         with pytest.raises(GateError, match="pytest of this machine can be reached"):
             stages.nothing_of_the_machine_leaks()
 

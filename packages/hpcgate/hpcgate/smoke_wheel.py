@@ -8,95 +8,29 @@ import re
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import get_args
 
-from pydantic import Field, ValidationError, field_validator
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
-from hpcgate.cleanroom import EngineName, Room, open_room
+from hpcgate.cleanroom import THREADS, EngineName, Room, open_room
 from hpcgate.cleanroom.process import Result
 from hpcgate.errors import GateError
-from hpcgate.evidence import record
-from hpcgate.evidence.statement import Outcome
-from hpcgate.facts import FactModel
+from hpcgate.evidence import Outcome
 from hpcgate.repo import find_root, write_text
+from hpcgate.smoke import Smoke, conclude, exit_status
 
-__all__ = ["Report", "Smoke", "Test", "main", "run"]
+__all__ = ["main", "run"]
 
+CHECK = "smoke-wheel"
 IMAGE = "debian-bookworm"
 SCRIPT = Path("tests/smoke/wheel_smoke.py")
-LOG = Path("build/logs/smoke-wheel.log")
+LOG = Path(f"build/logs/{CHECK}.log")
 # What pip says when the index is out of reach, which says nothing about the wheel.
 _NO_INDEX = re.compile(
     r"NewConnectionError|ConnectTimeoutError|ReadTimeoutError|ProxyError|SSLError|"
     r"CERTIFICATE_VERIFY_FAILED|Temporary failure in name resolution|Network is unreachable"
 )
-
-_Name = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
-
-
-class Test(FactModel):
-    """Hold what one test of the smoke script showed."""
-
-    name: _Name
-    passed: bool
-    detail: str
-
-
-class Report(FactModel):
-    """Hold the line of JSON that the smoke script prints."""
-
-    tests: Annotated[tuple[Test, ...], Field(min_length=1)]
-    versions: dict[str, str]
-    measurements: dict[str, float]
-
-    @field_validator("tests")
-    @classmethod
-    def _named_once(cls, tests: tuple[Test, ...]) -> tuple[Test, ...]:
-        names = [test.name for test in tests]
-        if len(set(names)) != len(names):
-            raise ValueError("two tests have one name")
-        return tests
-
-
-@dataclass(slots=True)
-class Smoke:
-    """Gather what a run shows, until it is recorded."""
-
-    tests: list[Test] = field(default_factory=list)
-    tools: dict[str, str] = field(default_factory=dict)
-    measurements: dict[str, float] = field(default_factory=dict)
-    log: list[str] = field(default_factory=list)
-    unavailable: str = ""
-
-    @property
-    def outcome(self) -> Outcome:
-        """Return pass only when something was tested and nothing failed."""
-        if self.unavailable:
-            return "unavailable"
-        return "pass" if self.tests and all(test.passed for test in self.tests) else "fail"
-
-    @property
-    def reason(self) -> str:
-        """Say why it is not a pass; empty for a pass."""
-        failed = [test for test in self.tests if not test.passed]
-        if self.unavailable or self.outcome == "pass":
-            return self.unavailable
-        if not failed:
-            return "nothing was tested"
-        first = failed[0]
-        detail = (first.detail.splitlines() or ["no detail"])[0]
-        others = f"; also {', '.join(test.name for test in failed[1:])}" if failed[1:] else ""
-        return f"{first.name}: {detail}{others}"
-
-    def add(self, name: str, passed: bool, detail: str) -> None:
-        """Add one test."""
-        self.tests.append(Test(name=name, passed=passed, detail=detail))
 
 
 def run(root: Path, wheel: Path, engine: EngineName = "auto") -> Outcome:
@@ -124,41 +58,21 @@ def run(root: Path, wheel: Path, engine: EngineName = "auto") -> Outcome:
     if wheel.suffix != ".whl" or not wheel.is_file():
         raise GateError(f"{wheel}: no such wheel", hint="build one with nox")
     console = Console(stderr=True)
-    started = datetime.now(timezone.utc)
     smoke = Smoke()
     try:
         _try(smoke, root, wheel, engine, console)
     except GateError as error:
         smoke.unavailable = str(error)
     write_text(root / LOG, "\n".join(smoke.log))
-    entry = record(
-        root,
-        "smoke-wheel",
-        smoke.outcome,
-        subjects=[wheel],
-        command="nox -s smoke-wheel",
-        started=started,
-        finished=datetime.now(timezone.utc),
-        reason=smoke.reason,
-        tools=smoke.tools,
-        measurements=smoke.measurements,
-        passed=[test.name for test in smoke.tests if test.passed],
-        failed=[test.name for test in smoke.tests if not test.passed],
-    )
-    console.print(_table(smoke, wheel))
-    console.print(f"{smoke.outcome}  {smoke.reason}".strip(), highlight=False, markup=False)
-    console.print(f"evidence {entry.id}, log {LOG}", highlight=False, markup=False)
-    return smoke.outcome
+    return conclude(smoke, root, [wheel], CHECK, title=wheel.name, logs=f"log {LOG}")
 
 
 def _try(smoke: Smoke, root: Path, wheel: Path, engine: EngineName, console: Console) -> None:
     guests = {wheel: f"/mnt/wheel/{wheel.name}", root / SCRIPT: "/mnt/smoke.py"}
-    # Without a limit the linear algebra reserves address space for every core of a large machine.
-    threads = {"OPENBLAS_NUM_THREADS": "2", "OMP_NUM_THREADS": "2"}
     began = time.monotonic()
     with console.status("clean room (half a minute the first time)") as status:
         opened = open_room(
-            IMAGE, root, engine=engine, network=True, mounts=guests, environment=threads
+            IMAGE, root, engine=engine, network=True, mounts=guests, environment=THREADS
         )
         with opened as room:
             smoke.tools |= {"engine": room.engine, "image": room.image}
@@ -191,29 +105,11 @@ def _use(smoke: Smoke, room: Room) -> None:
     done = room.run(["/work/venv/bin/python", "-I", "/mnt/smoke.py"], network=False)
     _keep(smoke, "use", done)
     smoke.measurements["use_seconds"] = done.seconds
-    try:
-        report = Report.model_validate_json((done.stdout.strip().splitlines() or [""])[-1])
-    except ValidationError:
-        smoke.add("smoke-script-reports", False, f"it printed no report: {done.why}")
-        return
-    smoke.tests += report.tests
-    smoke.tools |= report.versions
-    smoke.measurements |= report.measurements
-    honest = done.ok == all(test.passed for test in report.tests)
-    smoke.add("smoke-script-reports", honest, f"{len(report.tests)} tests, exit {done.returncode}")
+    smoke.take_in("smoke-script-reports", done, silent=f"it printed no report: {done.why}")
 
 
 def _keep(smoke: Smoke, step: str, done: Result) -> None:
     smoke.log += [f"== {step}: exit {done.returncode}, {done.seconds} s", done.stdout, done.stderr]
-
-
-def _table(smoke: Smoke, wheel: Path) -> Table:
-    table = Table("test", "outcome", "detail", title=wheel.name, title_justify="left")
-    for test in smoke.tests:
-        table.add_row(test.name, "pass" if test.passed else "[red]fail[/red]", escape(test.detail))
-    for name, value in {**smoke.tools, **smoke.measurements}.items():
-        table.add_row(name, "", escape(str(value)), style="dim")
-    return table
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -239,8 +135,4 @@ def _only_wheel(root: Path) -> Path:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except (GateError, OSError) as error:
-        print(f"smoke-wheel: {error}", file=sys.stderr)
-        sys.exit(2)
+    sys.exit(exit_status(CHECK, main))

@@ -25,10 +25,22 @@ from hpcgate.cleanroom.process import Result, quiet, run_group
 from hpcgate.cleanroom.roots import Image, Root, load_image, make_root
 from hpcgate.errors import GateError
 
-__all__ = ["EngineName", "Image", "Result", "Room", "load_image", "open_room"]
+__all__ = [
+    "PATH",
+    "THREADS",
+    "EngineName",
+    "Image",
+    "Result",
+    "Room",
+    "load_image",
+    "open_room",
+]
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# Without a limit the linear algebra reserves address space for every core of a large machine.
+THREADS = {"OPENBLAS_NUM_THREADS": "2", "OMP_NUM_THREADS": "2"}
 
 _BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 class Room:
@@ -167,7 +179,7 @@ def _view(
     environment: Mapping[str, str],
 ) -> View:
     binds = [(work, "/work", True)]
-    variables = {"PATH": _PATH, "HOME": "/work", "LANG": "C.UTF-8"}
+    variables = {"PATH": PATH, "HOME": "/work", "LANG": "C.UTF-8"}
     if bundle := _certificates():
         binds.append((bundle, _BUNDLE, False))
         variables |= {"SSL_CERT_FILE": _BUNDLE, "PIP_CERT": _BUNDLE}

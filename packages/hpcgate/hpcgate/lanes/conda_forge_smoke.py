@@ -15,20 +15,14 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
 
-from pydantic import ValidationError
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from hpcgate import facts as facts_module
-from hpcgate.cleanroom.process import Result
 from hpcgate.errors import GateError
-from hpcgate.evidence import record
-from hpcgate.evidence.statement import Outcome
+from hpcgate.evidence import Outcome
 from hpcgate.lanes import conda_forge_lint
 from hpcgate.lanes.conda_channel import PLATFORM, Channel, StandIns, make_channel
 from hpcgate.lanes.conda_page import PAGE, documented_commands
@@ -36,7 +30,7 @@ from hpcgate.lanes.conda_plans import package_problems, plan_problems
 from hpcgate.lanes.conda_python import Python
 from hpcgate.lanes.conda_sandbox import Sandbox, Unavailable, open_sandbox
 from hpcgate.repo import find_root, read_text, sha256_file, write_text
-from hpcgate.smoke_wheel import Report, Smoke
+from hpcgate.smoke import Smoke, conclude, exit_status, read_report
 
 __all__ = ["main", "run"]
 
@@ -224,12 +218,12 @@ class _Session:
         log = f"{label}-{Path(script).stem.replace('_', '-')}"
         line = [str(prefix / "bin" / "python"), "-I", str(self.root / script)]
         done = self.sandbox.run(line, log, prefix=prefix)
-        report = _report(done)
+        report = read_report(done.stdout)
         if report is None:
             raise GateError(f"{script} printed no report: {done.why}", hint=self.sandbox.see(log))
         for test in report.tests:
             self.smoke.add(f"{label}-{test.name}", test.passed, test.detail)
-        if done.ok != all(test.passed for test in report.tests):
+        if not report.agrees(done):
             raise GateError(f"{script}: exit {done.returncode}", hint=self.sandbox.see(log))
         self.smoke.tools |= {f"{label} {name}": value for name, value in report.versions.items()}
         for name, value in report.measurements.items():
@@ -296,7 +290,7 @@ def run(root: Path, sdist: Path, *, keep: bool = False) -> Outcome:
             raise GateError(f"{path}: no such file", hint="run: nox -s gen")
     standins = facts_module.load_model(StandIns, root, STANDINS)
     console = Console(stderr=True)
-    started, smoke = datetime.now(timezone.utc), Smoke()
+    smoke = Smoke()
     shutil.rmtree(root / LOGS, ignore_errors=True)
     try:
         smoke.tools |= _libraries()
@@ -305,24 +299,8 @@ def run(root: Path, sdist: Path, *, keep: bool = False) -> Outcome:
             _stages(_Session(root, sdist, recipe, sandbox, facts, standins, smoke), console)
     except Unavailable as error:
         smoke.unavailable = str(error).replace(f"{root}/", "")
-    entry = record(
-        root,
-        CHECK,
-        smoke.outcome,
-        subjects=[sdist, recipe],
-        command=f"nox -s {CHECK}",
-        started=started,
-        finished=datetime.now(timezone.utc),
-        reason=smoke.reason,
-        tools=smoke.tools,
-        measurements=smoke.measurements,
-        passed=[test.name for test in smoke.tests if test.passed],
-        failed=[test.name for test in smoke.tests if not test.passed],
-    )
-    console.print(_table(smoke, recipe.relative_to(root).as_posix()))
-    console.print(f"{smoke.outcome}  {smoke.reason}".strip(), highlight=False, markup=False)
-    console.print(f"evidence {entry.id}, logs {LOGS}", highlight=False, markup=False)
-    return smoke.outcome
+    title = recipe.relative_to(root).as_posix()
+    return conclude(smoke, root, [sdist, recipe], CHECK, title=title, logs=f"logs {LOGS}")
 
 
 def _stages(session: _Session, console: Console) -> None:
@@ -353,23 +331,6 @@ def _libraries() -> dict[str, str]:
         ) from None
 
 
-def _report(done: Result) -> Report | None:
-    try:
-        return Report.model_validate_json((done.stdout.strip().splitlines() or [""])[-1])
-    except ValidationError:
-        return None
-
-
-def _table(smoke: Smoke, title: str) -> Table:
-    table = Table("test", "outcome", title=title, title_justify="left")
-    table.add_column("detail", overflow="fold")
-    for test in smoke.tests:
-        table.add_row(test.name, "pass" if test.passed else "[red]fail[/red]", escape(test.detail))
-    for name, value in {**smoke.tools, **smoke.measurements}.items():
-        table.add_row(name, "", escape(str(value)), style="dim")
-    return table
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the session from the command line; anything but a pass is exit status 1."""
     parser = argparse.ArgumentParser(
@@ -384,8 +345,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except (GateError, OSError) as error:
-        print(f"{CHECK}: {error}", file=sys.stderr)
-        sys.exit(2)
+    sys.exit(exit_status(CHECK, main))

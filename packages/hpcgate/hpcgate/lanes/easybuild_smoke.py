@@ -11,30 +11,26 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import get_args
 
-from pydantic import ValidationError
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from hpcgate import facts as facts_module
 from hpcgate.cleanroom import EngineName, Room, open_room
 from hpcgate.cleanroom.process import Result
 from hpcgate.errors import GateError
-from hpcgate.evidence import record
-from hpcgate.evidence.statement import Outcome
+from hpcgate.evidence import Outcome
 from hpcgate.lanes.easybuild import FACTS, LOCK, EasyBuildFacts
 from hpcgate.lanes.easybuild_lint import path_of, read_easyconfig
 from hpcgate.lanes.easybuild_site import SITE, Site, fill_sources, prepare, site_facts
 from hpcgate.repo import find_root, read_text, sha256_file, write_text
-from hpcgate.smoke_wheel import Report, Smoke
+from hpcgate.smoke import Smoke, conclude, exit_status
 
 __all__ = ["Stage", "main", "run", "stages", "why"]
 
-LOGS = Path("build/logs/smoke-easybuild")
+CHECK = "smoke-easybuild"
+LOGS = Path("build/logs") / CHECK
 ROOMS = Path("build/rooms/easybuild")
 SCRIPT = Path("tests/smoke/easybuild/use_module.py")
 VECTORS = Path("tests/conformance")
@@ -143,7 +139,6 @@ def run(
     """
     session = _Session(root, sdist, generation, engine, rehearse)
     console = Console(stderr=True)
-    started = datetime.now(timezone.utc)
     smoke = Smoke()
     with _alone(root / ROOMS):
         shutil.rmtree(root / LOGS, ignore_errors=True)
@@ -151,24 +146,14 @@ def run(
             session.try_all(smoke, console, keep=keep)
         except GateError as error:
             smoke.unavailable = str(error)
-    console.print(_table(smoke, session.easyconfig.name))
-    console.print(f"{smoke.outcome}  {smoke.reason}".strip(), highlight=False, markup=False)
-    if session.recorded:
-        entry = record(
-            root,
-            "smoke-easybuild",
-            smoke.outcome,
-            subjects=[sdist, session.easyconfig],
-            command="nox -s smoke-easybuild",
-            started=started,
-            finished=datetime.now(timezone.utc),
-            reason=smoke.reason,
-            tools=smoke.tools,
-            measurements=smoke.measurements,
-            passed=[test.name for test in smoke.tests if test.passed],
-            failed=[test.name for test in smoke.tests if not test.passed],
-        )
-        console.print(f"evidence {entry.id}", highlight=False, markup=False)
+    conclude(
+        smoke,
+        root,
+        [sdist, session.easyconfig],
+        CHECK,
+        title=session.easyconfig.name,
+        recorded=session.recorded,
+    )
     console.print(f"logs {LOGS}", highlight=False, markup=False)
     return smoke.outcome
 
@@ -272,7 +257,8 @@ class _Session:
             done = self._do(room, stage.name, stage.commands)
             smoke.measurements[f"{stage.name.replace('-', '_')}_seconds"] = done.seconds
             if stage.name == "use":
-                _take_in(smoke, done)
+                see = f"see {LOGS}/{stage.name}.log"
+                smoke.take_in("use", done, silent=f"no report: {why(done)}; {see}", see=see)
                 continue
             smoke.add(stage.name, done.ok, stage.shows if done.ok else self._explain(stage, done))
             if stage.name == "build" and not done.ok:
@@ -322,22 +308,6 @@ def why(done: Result) -> str:
     return done.why
 
 
-def _take_in(smoke: Smoke, done: Result) -> None:
-    """Add the tests that the script in the loaded module ran."""
-    log = f"see {LOGS}/use.log"
-    try:
-        report = Report.model_validate_json((done.stdout.strip().splitlines() or [""])[-1])
-    except ValidationError:
-        smoke.add("use", False, f"no report: {why(done)}; {log}")
-        return
-    for test in report.tests:
-        smoke.add(test.name, test.passed, test.detail if test.passed else f"{test.detail}; {log}")
-    smoke.tools |= report.versions
-    smoke.measurements |= report.measurements
-    honest = done.ok == all(test.passed for test in report.tests)
-    smoke.add("use", honest, f"{len(report.tests)} tests, exit {done.returncode}")
-
-
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Wait until no other session of this lane runs in the checkout."""
@@ -345,15 +315,6 @@ def _alone(folder: Path) -> Iterator[None]:
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-
-
-def _table(smoke: Smoke, title: str) -> Table:
-    table = Table("test", "outcome", "detail", title=title, title_justify="left")
-    for test in smoke.tests:
-        table.add_row(test.name, "pass" if test.passed else "[red]fail[/red]", escape(test.detail))
-    for name, value in {**smoke.tools, **smoke.measurements}.items():
-        table.add_row(name, "", escape(str(value)), style="dim")
-    return table
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -385,8 +346,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except (GateError, OSError) as error:
-        print(f"smoke-easybuild: {error}", file=sys.stderr)
-        sys.exit(2)
+    sys.exit(exit_status(CHECK, main))

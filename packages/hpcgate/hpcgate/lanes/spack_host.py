@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, get_args
 
-from hpcgate.cleanroom import EngineName, open_room
+from hpcgate.cleanroom import PATH, THREADS, EngineName, open_room
 from hpcgate.cleanroom.process import Result, quiet, run_group
 from hpcgate.errors import GateError
 
@@ -35,7 +35,6 @@ BUILTIN = Path("spack_repo/builtin")
 IMAGE = "debian-bookworm-spack"
 EngineChoice = EngineName | Literal["none"]
 ENGINES: tuple[EngineChoice, ...] = (*get_args(EngineName), "none")
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +105,12 @@ def room(
     ...     opened.run(["gcc", "--version"]).ok
     True
     """
-    threads = {"OPENBLAS_NUM_THREADS": "2", "OMP_NUM_THREADS": "2"}
     if engine == "none":
         work = root / "build" / "rooms" / f"none-room-{os.getpid()}" / "work"
         places = Places(str(work), str(builtin), str(rust))
         try:
             work.mkdir(parents=True)
-            yield _Machine(work, places.environment | threads), places
+            yield _Machine(work, places.environment | THREADS), places
         finally:
             shutil.rmtree(work.parent, ignore_errors=True)
         return
@@ -123,7 +121,7 @@ def room(
         engine=engine,
         network=True,
         mounts={builtin: places.builtin, rust: places.rust},
-        environment=places.environment | threads,
+        environment=places.environment | THREADS,
         timeout=900.0,
     )
     with opened as clean:
@@ -138,7 +136,7 @@ class _Machine:
         self.image = f"this machine, {platform.freedesktop_os_release()['PRETTY_NAME']}"
         self.work = work
         self._environment = {
-            "PATH": f"{Path(sys.base_prefix) / 'bin'}:{_PATH}",
+            "PATH": f"{Path(sys.base_prefix) / 'bin'}:{PATH}",
             "HOME": str(work),
             "LANG": "C.UTF-8",
             **environment,

@@ -15,7 +15,7 @@ from hpcgate.errors import GateError
 from hpcgate.facts import Facts
 from hpcgate.lanes.spack_host import Places, Room
 from hpcgate.repo import write_text
-from hpcgate.smoke_wheel import Smoke
+from hpcgate.smoke import Smoke
 
 __all__ = ["COMMANDS", "ENVIRONMENT", "LOGS", "MODULES", "Session", "StageFailed"]
 

@@ -13,27 +13,24 @@ import re
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timezone
 from pathlib import Path
 
-from pydantic import ValidationError
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from hpcgate import facts
 from hpcgate.errors import GateError
-from hpcgate.evidence import Outcome, record
+from hpcgate.evidence import Outcome
 from hpcgate.lanes import spack_host as host
 from hpcgate.lanes import spack_site as site
 from hpcgate.lanes.spack_lint import PackageFile, read_package
 from hpcgate.lanes.spack_session import ENVIRONMENT, LOGS, MODULES, Session, StageFailed
 from hpcgate.repo import find_root, read_text, write_text
-from hpcgate.smoke_wheel import Report, Smoke
+from hpcgate.smoke import Smoke, conclude, exit_status, read_report
 
 __all__ = ["main", "read_test_results", "run"]
 
-KEPT = Path("build/smoke-spack")
+CHECK = "smoke-spack"
+KEPT = Path("build") / CHECK
 
 _STATUS = "PASSED|FAILED|SKIPPED|NO_TESTS"
 _PACKAGE = re.compile(rf"^==>\s+(\S+)-\d[^-\s]*-[a-z0-9]{{7}} ({_STATUS})\s*$", re.MULTILINE)
@@ -81,7 +78,6 @@ def run(
         raise GateError(f"{sdist} is missing", hint="python -m hpcgate.sdist --sdist-only")
     shutil.rmtree(root / LOGS, ignore_errors=True)
     console = Console(stderr=True)
-    started = datetime.now(timezone.utc)
     smoke = Smoke()
     try:
         spack = host.find_spack(spack_root)
@@ -105,24 +101,7 @@ def run(
                     shutil.move(room.work, root / KEPT)
     except GateError as error:
         smoke.unavailable = str(error)
-    entry = record(
-        root,
-        "smoke-spack",
-        smoke.outcome,
-        subjects=[sdist],
-        command="nox -s smoke-spack",
-        started=started,
-        finished=datetime.now(timezone.utc),
-        reason=smoke.reason,
-        tools=smoke.tools,
-        measurements=smoke.measurements,
-        passed=[test.name for test in smoke.tests if test.passed],
-        failed=[test.name for test in smoke.tests if not test.passed],
-    )
-    console.print(_table(smoke))
-    console.print(f"{smoke.outcome}  {smoke.reason}".strip(), highlight=False, markup=False)
-    console.print(f"evidence {entry.id}, logs {LOGS}", highlight=False, markup=False)
-    return smoke.outcome
+    return conclude(smoke, root, [sdist], CHECK, title=CHECK, logs=f"logs {LOGS}")
 
 
 def _show(session: Session, spack: Path, sdist: Path, wrapper: Path | None) -> None:
@@ -194,9 +173,8 @@ def _use(session: Session) -> None:
     # Exit status 1 says that a test failed, which the report tells better.
     script = "python3 $WORK/scripts/use_installed.py $WORK/opt $WORK/vectors || [ $? = 1 ]"
     printed = session.stage("load", after=script)
-    try:
-        report = Report.model_validate_json(printed.strip().splitlines()[-1])
-    except (ValidationError, IndexError):
+    report = read_report(printed)
+    if report is None:
         session.judge("use-reports", False, "the script printed no report", "load")
         return
     session.smoke.tools |= report.versions
@@ -249,15 +227,6 @@ def _write_environment(session: Session) -> None:
     write_text(session.room.work / "environment" / "spack.yaml", text)
 
 
-def _table(smoke: Smoke) -> Table:
-    table = Table("test", "outcome", "detail", title="smoke-spack", title_justify="left")
-    for test in smoke.tests:
-        table.add_row(test.name, "pass" if test.passed else "[red]fail[/red]", escape(test.detail))
-    for name, value in {**smoke.tools, **smoke.measurements}.items():
-        table.add_row(name, "", escape(str(value)), style="dim")
-    return table
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the session from the command line; anything but a pass is exit status 1."""
     parser = argparse.ArgumentParser(
@@ -281,8 +250,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except (GateError, OSError) as error:
-        print(f"smoke-spack: {error}", file=sys.stderr)
-        sys.exit(2)
+    sys.exit(exit_status(CHECK, main))
