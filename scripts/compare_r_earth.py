@@ -20,6 +20,7 @@ import numpy as np
 from sklearn.datasets import load_diabetes, make_friedman1
 
 import pymars as earth
+from hpcgate.evidence import host_class
 
 ROOT = Path(__file__).resolve().parent.parent
 RECORD = ROOT / "docs" / "benchmarks" / "r_earth_parity.json"
@@ -118,6 +119,7 @@ def main() -> int:
     record = {
         "about": "Held-out R squared of mars-earth and of R earth at equal settings.",
         "written_by": "nox -s bench-peers",
+        "host_class": host_class(ROOT),
         "versions": f"mars-earth {earth.__version__}, NumPy {np.__version__}, {versions}",
         "settings": SETTINGS,
         "tolerance": TOLERANCE,

@@ -40,3 +40,4 @@ def test_the_settings_were_equal():
     script = (ROOT / "scripts" / "r_earth.R").read_text()
     assert "penalty = 3, nk = 21, thresh = 0.001" in script
     assert "earth 5." in RECORD["versions"]
+    assert RECORD["host_class"]
