@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from hpcgate.repo import find_root
 
 ROOT = find_root(Path(__file__).parent)
 HPSF, E4S = "submissions/hpsf", "submissions/e4s"
+UPSTREAM = ["submissions/upstream/spack"]
 FORM_IDS = [
     "project-name", "project-description", "mission-alignment", "project-website",
     "open-source-license", "code-of-conduct", "governance-practices", "tac-sponsors",
@@ -146,7 +148,7 @@ def test_a_packet_can_be_filed_once_nothing_is_in_the_way(checkout: Any) -> None
     edit(checkout, "hpsf/packet.yaml", "tac_sponsors: []", "tac_sponsors: [first, second]")
     checkout.reach(0)
     built = packets.build(checkout.root, release=True)
-    assert [packet.blockers for packet in built] == [(), ()]
+    assert {packet.blockers for packet in built} == {()}
     assert all(packet.fileable for packet in built)
     assert "it can be filed" in built[0].summary()
 
@@ -172,7 +174,8 @@ def test_a_check_changes_nothing_and_names_what_differs(checkout: Any) -> None:
     checkout.write(f"{HPSF}/extra.md")
     (checkout.root / HPSF / "ballot.yaml").unlink()
     (checkout.root / E4S / "testsuite/validation_tests/py-mars-earth/run.sh").chmod(0o644)
-    hpsf, e4s = packets.build(checkout.root, check=True)
+    hpsf, e4s, *upstream = packets.build(checkout.root, check=True)
+    assert not any(packet.changed for packet in upstream)
     assert hpsf.changed == ("ballot.yaml", "extra.md", "proposal.md")
     assert e4s.changed == ("testsuite/validation_tests/py-mars-earth/run.sh",)
     packets.build(checkout.root)
@@ -403,4 +406,39 @@ def test_the_ids_of_the_request_form(checkout: Any) -> None:
 def test_the_packets_of_this_checkout_can_be_assembled() -> None:
     # Whether the committed ones are current is asked by `nox -s packets -- --check`: a test that
     # records evidence must not make the next run of the tests fail.
-    assert [packet.path for packet in packets.build(ROOT, check=True)] == [HPSF, E4S]
+    assert [packet.path for packet in packets.build(ROOT, check=True)] == [
+        HPSF, E4S, *UPSTREAM,
+    ]  # fmt: skip
+
+
+# -- Upstream --------------------------------------------------------------------------------------
+
+BUILTIN = "submissions/upstream/spack"
+RECIPE = "repos/spack_repo/builtin/packages/py_mars_earth/package.py"
+
+
+def test_the_recipe_for_upstream_is_ours_under_its_licence_header(checkout: Any) -> None:
+    packets.build(checkout.root)
+    head, _, body = (checkout.root / BUILTIN / RECIPE).read_text().partition("\n")
+    ours = (ROOT / "spack/spack_repo/mars/packages/py_mars_earth/package.py").read_text()
+    assert head == "# Copyright Spack Project Developers. See COPYRIGHT file for details."
+    assert body == ours.partition("\n")[2]
+
+
+def test_without_a_record_nobody_is_asked_to_look(checkout: Any) -> None:
+    packets.build(checkout.root)
+    assert "the check smoke-spack has no passing record" in manifest(checkout, BUILTIN)["blockers"]
+    assert "Do not file this yet" in (checkout.root / BUILTIN / "pull_request.md").read_text()
+
+
+def test_the_text_of_the_request_quotes_its_record(checkout: Any) -> None:
+    record = checkout.record("smoke-spack", tools={"spack": "1.2.0.dev0"}, passed=["audit"])
+    packets.build(checkout.root)
+    text = (checkout.root / BUILTIN / "pull_request.md").read_text()
+    assert "\n# py-mars-earth: add new package\n" in f"\n{text}"
+    assert f"`{record.id}`" in text and "| spack | 1.2.0.dev0 |" in text
+    assert "Passed: audit." in text
+    # Every dependency of the recipe is named with the file it was read from.
+    recipe = (checkout.root / BUILTIN / RECIPE).read_text()
+    for name in re.findall(r'depends_on\("([a-z-]+)', recipe):
+        assert f"| `{name}" in text, name

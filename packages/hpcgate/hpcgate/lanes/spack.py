@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from packaging.specifiers import Specifier, SpecifierSet
 from packaging.version import Version
@@ -17,6 +17,8 @@ from hpcgate.lanes.base import Problem, render_template
 
 __all__ = ["SpackLane", "spack_range"]
 
+LIBRARY = "py_mars_earth.py.j2"
+
 
 class SpackFacts(FactModel):
     """Hold `packaging/spack/facts.yaml`."""
@@ -24,6 +26,7 @@ class SpackFacts(FactModel):
     namespace: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
     api: Annotated[str, Field(pattern=r"^v\d+\.\d+$")]
     recipe_licence: Licence
+    builtin_copyright: Annotated[str, Field(min_length=1)]
 
 
 class SpackLane:
@@ -34,26 +37,13 @@ class SpackLane:
 
     def render(self, facts: Facts, root: Path) -> dict[str, str]:
         """Return the repository: its two package files, its description and its index."""
-        lane = load_model(SpackFacts, root, "packaging/spack/facts.yaml")
-        release, known = facts.release, facts.dependencies
-        library = f"py-{release.name}"
-        values = {
-            "lane": lane,
-            "release": release,
-            "library": library,
-            "library_class": _class_name(library),
-            "bundle_class": _class_name(release.name),
-            "extras": known.extras,
-            "build": [_spec(d) for d in known.by_role("build").values() if d.names.spack],
-            "run": [_spec(d) for d in known.by_role("run").values()],
-            "optional": [(d.extra, _spec(d)) for d in known.by_role("extra").values()],
-        }
-        home = f"spack/spack_repo/{lane.namespace}"
+        values = _values(facts, root)
+        home = f"spack/spack_repo/{values['lane'].namespace}"
         targets = {
             "spack-repo-index.yaml": "spack-repo-index.yaml.j2",
             f"{home}/repo.yaml": "repo.yaml.j2",
-            f"{home}/packages/{_folder(library)}/package.py": "py_mars_earth.py.j2",
-            f"{home}/packages/{_folder(release.name)}/package.py": "mars_earth.py.j2",
+            f"{home}/packages/{_folder(values['library'])}/package.py": LIBRARY,
+            f"{home}/packages/{_folder(facts.release.name)}/package.py": "mars_earth.py.j2",
         }
         return {
             path: render_template(root, f"packaging/spack/{template}", **values)
@@ -63,6 +53,34 @@ class SpackLane:
     def lint(self, root: Path) -> list[Problem]:
         """Return the Spack conventions that the committed packages break."""
         return spack_lint.lint(root)
+
+    def upstream(self, facts: Facts, root: Path) -> dict[str, str]:
+        """Return the library's package file as the builtin repository wants it.
+
+        The bundle stays in our repository, where its name is ours to give.
+        """
+        values = _values(facts, root)
+        path = f"repos/spack_repo/builtin/packages/{_folder(values['library'])}/package.py"
+        values["copyright_line"] = values["lane"].builtin_copyright
+        return {path: render_template(root, f"packaging/spack/{LIBRARY}", **values)}
+
+
+def _values(facts: Facts, root: Path) -> dict[str, Any]:
+    """Return what the templates of the lane may name."""
+    release, known = facts.release, facts.dependencies
+    library = f"py-{release.name}"
+    return {
+        "lane": load_model(SpackFacts, root, "packaging/spack/facts.yaml"),
+        "copyright_line": "",
+        "release": release,
+        "library": library,
+        "library_class": _class_name(library),
+        "bundle_class": _class_name(release.name),
+        "extras": known.extras,
+        "build": [_spec(d) for d in known.by_role("build").values() if d.names.spack],
+        "run": [_spec(d) for d in known.by_role("run").values()],
+        "optional": [(d.extra, _spec(d)) for d in known.by_role("extra").values()],
+    }
 
 
 def spack_range(bounds: SpecifierSet) -> str:

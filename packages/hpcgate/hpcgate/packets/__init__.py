@@ -18,16 +18,18 @@ from pathlib import Path
 from hpcgate.errors import GateError
 from hpcgate.evidence import contract
 from hpcgate.facts import Facts, load, load_model
+from hpcgate.lanes.spack import SpackLane
 from hpcgate.levels import Assessment, assess, level_name
 from hpcgate.packets.base import Context, Settings, Target, placeholders
 from hpcgate.packets.e4s import E4S
 from hpcgate.packets.hpsf import HPSF
+from hpcgate.packets.upstream import Upstream
 from hpcgate.repo import write_text
 
 __all__ = ["TARGETS", "Packet", "build"]
 
 ROOM = Path("submissions")
-_ALL: tuple[Target, ...] = (HPSF(), E4S())
+_ALL: tuple[Target, ...] = (HPSF(), E4S(), Upstream(SpackLane()))
 TARGETS: dict[str, Target] = {target.name: target for target in _ALL}
 
 
