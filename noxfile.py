@@ -217,7 +217,7 @@ def users(session: nox.Session) -> None:
     installed = home / ".wheel"
     digest = hashlib.sha256(Path(wheel).read_bytes()).hexdigest()
     if not installed.exists() or installed.read_text() != digest:
-        session.run("python", "-m", "pip", "install", "-q", f"{wheel}[arrow]")
+        session.run("python", "-m", "pip", "install", "-q", f"{wheel}[arrow,plots]")
         session.run("python", "-m", "pip", "install", "-q", "--force-reinstall", "--no-deps", wheel)
         installed.write_text(digest)
 

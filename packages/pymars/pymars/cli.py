@@ -1,5 +1,5 @@
 # Language policy: EXEMPT from the Rust-path rule. Parses arguments and calls the library.
-"""The command line: fit, predict, inspect, validate, doctor."""
+"""The command line: fit, predict, plot, inspect, validate, doctor."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ _EXAMPLES = """
 Examples:
   mars-earth fit train.csv --target y --output model.json --max-degree 2
   mars-earth predict model.json new.csv --output predictions.csv
+  mars-earth plot model.json train.csv --output plot.svg
   mars-earth inspect model.json
   mars-earth validate model.json
 
@@ -119,6 +120,24 @@ def predict(model: Path, data: Path, output: Path | None, threads: int | None) -
 
 @main.command()
 @click.argument("model", type=click.Path(path_type=Path))
+@click.argument("data", type=click.Path(path_type=Path))
+@click.option(
+    "--output", "-o", required=True, type=click.Path(path_type=Path), help="PNG, SVG or PDF file."
+)
+def plot(model: Path, data: Path, output: Path) -> None:
+    """Draw the prediction against each feature, over the rows of a CSV or Parquet file."""
+    from pymars.files import read_columns, write_figure
+    from pymars.plots import plot_features
+    from pymars.runtime import load_model
+
+    loaded = load_model(model)
+    labelled = [f["name"] for f in loaded.spec["features"] if "categories" in f]
+    columns = read_columns(data, labelled, only=loaded.feature_names)
+    write_figure(plot_features(loaded, columns), output)
+
+
+@main.command()
+@click.argument("model", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def inspect(model: Path, as_json: bool) -> None:
     """Describe a model: features, terms, figures of the fit."""
@@ -171,6 +190,7 @@ def doctor() -> None:
         ("numpy", "arrays"),
         ("scikit-learn", "estimators"),
         ("pyarrow", "Parquet files; install with: python3 -m pip install 'mars-earth[arrow]'"),
+        ("matplotlib", "plots; install with: python3 -m pip install 'mars-earth[plots]'"),
     ]:
         try:
             click.echo(f"{name} {version(name)}")

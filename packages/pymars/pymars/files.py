@@ -1,4 +1,4 @@
-"""CSV and Parquet files for the command line."""
+"""CSV, Parquet and figure files for the command line."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import io
 import sys
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,10 @@ from pymars.errors import (
 )
 from pymars.runtime import write_bytes
 
-__all__ = ["read_columns", "write_columns"]
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["read_columns", "write_columns", "write_figure"]
 
 _MISSING = {"", "na", "nan", "null", "none", "n/a"}
 
@@ -93,6 +96,16 @@ def write_columns(columns: dict[str, NDArray[np.float64]], path: Path | None) ->
         sys.stdout.write(text.getvalue())
     else:
         write_bytes(path, text.getvalue().encode())
+
+
+def write_figure(figure: Figure, path: Path) -> None:
+    """Write a figure in the format of the file's suffix, whole or not at all."""
+    sink = io.BytesIO()
+    try:
+        figure.savefig(sink, format=path.suffix[1:].lower() or "none", dpi=150)
+    except ValueError as error:
+        raise ModelFileError(f"{path}: no figure can be written: {error}") from None
+    write_bytes(path, sink.getvalue())
 
 
 def _read_csv(

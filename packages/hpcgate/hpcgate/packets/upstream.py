@@ -1,5 +1,5 @@
 # Language policy: EXEMPT from the Rust-path rule. Assembles texts; no computation.
-"""The pull request to a package manager's own repository: its files at their paths, and its text."""
+"""The pull request to a package manager: its files at their paths, and its text."""
 
 from __future__ import annotations
 

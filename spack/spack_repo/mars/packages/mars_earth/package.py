@@ -19,11 +19,14 @@ class MarsEarth(BundlePackage):
     version("2.0.0")
 
     variant("arrow", default=False, description="Install pyarrow, to pass Arrow tables as input")
+    variant("plots", default=False, description="Install Matplotlib, to draw models")
 
     with default_args(type="run"):
         depends_on("py-mars-earth@2.0.0", when="@2.0.0")
         depends_on("py-mars-earth+arrow", when="+arrow")
         depends_on("py-mars-earth~arrow", when="~arrow")
+        depends_on("py-mars-earth+plots", when="+plots")
+        depends_on("py-mars-earth~plots", when="~plots")
 
     def test_cli(self):
         """check that the command line tool of the same version runs"""
