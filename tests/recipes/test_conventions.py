@@ -16,6 +16,8 @@ BUNDLE = "spack/**/mars_earth/package.py"
 LIBRARY = "spack/**/py_mars_earth/package.py"
 EASYCONFIG = "easybuild/**/*-2025b.eb"
 RECIPE = "conda-forge/**/recipe.yaml"
+SETTINGS = "conda-forge/conda-forge.yml"
+CONDA_BUILD = "conda-forge/conda-build/meta.yaml"
 MANIFEST = "packages/pymars/pyproject.toml"
 GENERATIONS = "packaging/easybuild/facts.yaml"
 SERDE = "4148590afebada386688f18773da617792bf2ef03ffc1e4cbd2b1d45b023e0ba"
@@ -86,6 +88,31 @@ BROKEN = [
     ("license-file", RECIPE, "    - THIRDPARTY.yml\n", ""),
     ("about", RECIPE, "  summary: ", "  tagline: "),
     ("maintainers", RECIPE, "recipe-maintainers:\n    - edithatogo", "recipe-maintainers: []"),
+    ("maintainers", RECIPE, "    - edithatogo", "    - edithatogo/people"),
+    ("maintainers", RECIPE, "recipe-maintainers:\n    - edithatogo",
+     "recipe-maintainers: edithatogo"),
+    ("version", RECIPE, 'version: "2.0.0"', "version: 2.0"),
+    ("source", RECIPE, "https://github.com", "https://pypi.io"),
+    ("noarch", RECIPE, "number: 0", "number: 0\n  noarch: python"),
+    ("requirements-order", RECIPE, "  run:\n    - python\n", "  run_: []\n  run:\n    - python\n"),
+    ("run-python", RECIPE, "  run:\n    - python\n", "  run:\n"),
+    ("spec", RECIPE, "    - numpy >=1.23", "    - numpy>=1.23"),
+    ("spec", RECIPE, "    - numpy >=1.23", "    - numpy >= 1.23"),
+    ("jinja", RECIPE, "${{ version }}", "${{version}}"),
+    ("command", RECIPE, "      - mars-earth = pymars.cli:main", "      - mars = pymars.cli:main"),
+    ("command-test", RECIPE, "      - mars-earth --version\n", ""),
+    ("syntax", SETTINGS, "build_platform:", "build_platform: ["),
+    ("shape", SETTINGS, "build_platform:", "build_platforms:"),
+    ("settings", SETTINGS, "test:", "provider: {}\ntest:"),
+    ("settings", SETTINGS, "rattler-build", "conda-build"),
+    ("settings", SETTINGS, "native_and_emulated", "sometimes"),
+    ("settings", SETTINGS, "osx_arm64: osx_64", "osx_arm64: vax"),
+    ("cross", RECIPE, "        - cross-python_${{ target_platform }}\n", ""),
+    ("syntax", CONDA_BUILD, "requirements:", "requirements: ["),
+    ("shape", CONDA_BUILD, "requirements:", "requires:"),
+    ("conda-build", CONDA_BUILD, 'version: "2.0.0"', 'version: "2.0.1"'),
+    ("conda-build", CONDA_BUILD, "    - numpy >=1.23", "    - numpy >=1.22"),
+    ("conda-build", CONDA_BUILD, "license: Apache-2.0", "license: MIT"),
     ("newline", RECIPE, "    - edithatogo\n", "    - edithatogo\n\n"),
     ("agreement", LIBRARY, '"py-numpy@1.23:"', '"py-numpy@1.22:"'),
     ("agreement", LIBRARY, "Rust core", "Rust kernel"),

@@ -20,6 +20,8 @@ from .conftest import ROOT, Checkout
 DERIVED = {
     ".github/CODEOWNERS",
     "CITATION.cff",
+    "conda-forge/conda-build/meta.yaml",
+    "conda-forge/conda-forge.yml",
     "conda-forge/recipes/mars-earth/recipe.yaml",
     "easybuild/easyconfigs/m/mars-earth/mars-earth-2.0.0-gfbf-2025a.eb",
     "easybuild/easyconfigs/m/mars-earth/mars-earth-2.0.0-gfbf-2025b.eb",

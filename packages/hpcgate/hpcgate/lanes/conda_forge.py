@@ -1,5 +1,5 @@
 # Language policy: EXEMPT from the Rust-path rule. Writes recipes from facts; no computation.
-"""The conda-forge lane: one recipe in the v1 format."""
+"""The conda-forge lane: a recipe, the settings of its feedstock, and a recipe for conda-build."""
 
 from __future__ import annotations
 
@@ -11,16 +11,21 @@ from pydantic import Field
 
 from hpcgate.errors import GateError
 from hpcgate.facts import Dependency, FactModel, Facts, bounds_text, load_model
-from hpcgate.lanes import conda_forge_lint
+from hpcgate.lanes import conda_forge_lint, conda_settings_lint
 from hpcgate.lanes.base import Problem, render_template
 
 __all__ = ["CondaForgeLane", "conda_range"]
+
+
+# As conda-forge.yml spells them.
+_Platform = Annotated[str, Field(pattern=r"^(linux|osx|win)_(64|aarch64|arm64|ppc64le)$")]
 
 
 class CondaForgeFacts(FactModel):
     """Hold `packaging/conda-forge/facts.yaml`."""
 
     extension: Annotated[str, Field(pattern=r"^[a-z_/]+$")]
+    build_platform: dict[_Platform, _Platform]
 
 
 class CondaForgeLane:
@@ -30,23 +35,34 @@ class CondaForgeLane:
     rooms = ("conda-forge/",)
 
     def render(self, facts: Facts, root: Path) -> dict[str, str]:
-        """Return the recipe."""
+        """Return the recipe, the settings of the feedstock, and the recipe for conda-build.
+
+        conda-build's lies in a folder of its own: conda-forge refuses two formats side by side.
+        """
         lane = load_model(CondaForgeFacts, root, "packaging/conda-forge/facts.yaml")
         release, known = facts.release, facts.dependencies
-        text = render_template(
-            root,
-            "packaging/conda-forge/recipe.yaml.j2",
-            lane=lane,
-            release=release,
-            url=release.source.url.replace("{version}", "${{ version }}"),
-            build=[_spec(d) for d in known.by_role("build").values()],
-            run=[_spec(d) for d in known.by_role("run").values()],
-        )
-        return {f"conda-forge/recipes/{release.name}/recipe.yaml": text}
+
+        def fill(template: str, version: str = "") -> str:
+            return render_template(
+                root,
+                f"packaging/conda-forge/{template}.j2",
+                lane=lane,
+                release=release,
+                url=release.source.url.replace("{version}", version),
+                build=[_spec(d) for d in known.by_role("build").values()],
+                run=[_spec(d) for d in known.by_role("run").values()],
+            )
+
+        folder = f"conda-forge/recipes/{release.name}"
+        return {
+            f"{folder}/recipe.yaml": fill("recipe.yaml", "${{ version }}"),
+            "conda-forge/conda-forge.yml": fill("conda-forge.yml"),
+            "conda-forge/conda-build/meta.yaml": fill("meta.yaml", str(release.version)),
+        }
 
     def lint(self, root: Path) -> list[Problem]:
-        """Return the rules of staged-recipes that the committed recipe breaks."""
-        return conda_forge_lint.lint(root)
+        """Return the rules of conda-forge that the committed files break."""
+        return [*conda_forge_lint.lint(root), *conda_settings_lint.lint(root)]
 
 
 def conda_range(bounds: SpecifierSet) -> str:

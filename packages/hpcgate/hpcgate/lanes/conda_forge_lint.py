@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,9 @@ ORDER = (
     "about",
     "extra",
 )
+REQUIREMENTS = ["build", "host", "run"]
+# A name, then what is wanted of it, then a build: three fields at most, one space between them.
+SPEC = re.compile(r"[a-z0-9_.-]+( [^ ]*[^ =<>!~,])?( [^ ]+)?")
 # The global pinning sets these; a recipe that sets them too is refused.
 PINNED = ("python_min", "is_abi3", "is_python_min", "SP_DIR")
 COMPILER_C, COMPILER_RUST = "${{ compiler('c') }}", "${{ compiler('rust') }}"
@@ -51,6 +55,8 @@ def lint(root: Path) -> list[Problem]:
             problems.append(Problem(file, "shape", f"a section has the wrong type: {error}"))
             continue
         text = read_text(path)
+        if re.search(r"\$\{\{(?! \S)|(?<!\S )\}\}", text):
+            found.append(Problem(file, "jinja", "write ${{ name }}, with one space on either side"))
         if not text.endswith("\n") or text.endswith("\n\n"):
             found.append(Problem(file, "newline", "the file ends with exactly one newline"))
         problems += found
@@ -92,8 +98,10 @@ def _broken(recipe: dict[str, Any], folder: str) -> Iterator[tuple[str, str]]:
             return
     if recipe["schema_version"] != 1:
         yield "schema", "schema_version is 1"
-    if recipe["package"].get("name") != folder:
-        yield "name", f"the package is called {folder}, like its folder"
+    if recipe["package"].get("name") != folder or not re.fullmatch(r"[a-z0-9_.-]+", folder):
+        yield "name", f"the package is called {folder}, like its folder, in small letters"
+    if not isinstance(recipe["context"].get("version"), str):
+        yield "version", "context.version is a text, in quotes"
     for name in PINNED:
         if name in recipe["context"]:
             yield "pinned", f"{name} comes from the global pinning"
@@ -104,8 +112,12 @@ def _broken(recipe: dict[str, Any], folder: str) -> Iterator[tuple[str, str]]:
         yield "source", "the source is an archive at an https address"
     if str(source.get("url", "")).endswith(".whl"):
         yield "source", "a compiled wheel is not a source"
+    if str(source.get("url", "")).startswith("https://pypi.io"):
+        yield "source", "pypi.io is no address for sources any more"
     yield from _broken_build(recipe["build"], recipe["requirements"])
+    yield from _broken_requirements(recipe["requirements"])
     yield from _broken_tests(recipe["tests"])
+    yield from _broken_command(folder, recipe["build"], recipe["tests"])
     yield from _broken_about(recipe["about"], recipe["extra"])
 
 
@@ -113,7 +125,7 @@ def _broken_build(build: dict[str, Any], requirements: dict[str, Any]) -> Iterat
     """Yield what is wrong with the build and its requirements."""
     if build.get("number") != 0:
         yield "number", "a new recipe has build number 0"
-    wanted, host, run = (specs(requirements.get(key, [])) for key in ("build", "host", "run"))
+    wanted = specs(requirements.get("build", []))
     if any("compiler(" in spec for spec in wanted) and "${{ stdlib('c') }}" not in wanted:
         yield "stdlib", "a compiler needs ${{ stdlib('c') }} beside it"
     if COMPILER_RUST not in wanted:
@@ -122,12 +134,25 @@ def _broken_build(build: dict[str, Any], requirements: dict[str, Any]) -> Iterat
         yield "compiler", f"rustc links with the C compiler, so build needs {COMPILER_C}"
     if "cargo-bundle-licenses" not in wanted:
         yield "licences", "a Rust package needs cargo-bundle-licenses"
+    if "noarch" in build:
+        yield "noarch", "a package with a compiled module is not noarch"
+
+
+def _broken_requirements(requirements: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with the lists of requirements, and with single specs."""
+    if list(requirements) != REQUIREMENTS:
+        yield "requirements-order", f"the requirements are {', '.join(REQUIREMENTS)}"
+    host, run = (specs(requirements.get(key, [])) for key in ("host", "run"))
     for name in ("python", "pip", "maturin"):
         if name not in [spec.split()[0] for spec in host]:
             yield "host", f"{name} is missing from host"
+    if "python" not in [spec.split()[0] for spec in run]:
+        yield "run-python", "what is built with python runs with python"
     for spec in host + run:
         if spec.startswith("python ") or spec.startswith(("python>", "python<", "python=")):
             yield "python", f"`{spec}`: python has no bounds in a compiled package"
+        elif not SPEC.fullmatch(spec):
+            yield "spec", f"`{spec}` is not a name, a space, and bounds without a space"
     if "ignore_run_exports" in requirements:
         yield "run-exports", "ignore_run_exports is no longer wanted"
 
@@ -147,6 +172,19 @@ def _broken_tests(tests: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
         yield "abi3audit", "the extension module of an abi3 package is audited"
 
 
+def _broken_command(
+    name: str, build: dict[str, Any], tests: list[dict[str, Any]]
+) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with the command of the package."""
+    commands = (build.get("python") or {}).get("entry_points") or []
+    if not any(str(command).startswith(f"{name} = ") for command in commands):
+        # The wheel's own script names the Python of the build; an abi3 package serves others too.
+        yield "command", f"python.entry_points of an abi3 package has the command {name}"
+    scripts = [line for test in tests for line in specs(_branch(test, "script"))]
+    if not any(line.startswith(f"{name} ") for line in scripts):
+        yield "command-test", f"no test runs the command {name}"
+
+
 def _broken_about(about: dict[str, Any], extra: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield what is wrong with the description."""
     if not is_spdx(about.get("license")):
@@ -156,8 +194,11 @@ def _broken_about(about: dict[str, Any], extra: dict[str, Any]) -> Iterator[tupl
     for key in ("homepage", "summary"):
         if not about.get(key):
             yield "about", f"{key} is missing"
-    if not extra.get("recipe-maintainers"):
-        yield "maintainers", "nobody maintains the recipe"
+    maintainers = extra.get("recipe-maintainers")
+    if not maintainers or not isinstance(maintainers, list):
+        yield "maintainers", "a list of people maintains the recipe"
+    elif strange := [m for m in maintainers if "/" in m and not m.startswith("conda-forge/")]:
+        yield "maintainers", f"{strange[0]} is not a team of conda-forge"
 
 
 def _branch(test: dict[str, Any], key: str) -> object:
