@@ -1,329 +1,127 @@
-# Language policy: EXEMPT from the Rust-path rule. Packs stand-ins; no computation.
-"""A local conda channel of stand-ins: what conda-forge would supply, made from this machine.
-
-The Pythons are copies of interpreters found here, the compilers are wrappers around the
-machine's, and the other packages are unpacked wheels. The channel shows that a recipe is right;
-it shows nothing about conda-forge's own compilers.
-"""
+# Language policy: EXEMPT from the Rust-path rule. Reads facts and asks solvers; no computation.
+"""The channel that a session builds against, and what is pinned for builds against it."""
 
 from __future__ import annotations
 
-import contextlib
-import json
-import platform
-import shutil
-import tempfile
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from packaging.version import Version
-from pydantic import Field
+from packaging.version import InvalidVersion, Version
 
 from hpcgate.errors import GateError
-from hpcgate.facts import FactModel, Facts, bounds_text
-from hpcgate.lanes import conda_wheels
-from hpcgate.lanes.conda_python import Python, copy_python, find_python
-from hpcgate.lanes.conda_sandbox import Sandbox, Unavailable, ask_tool
-from hpcgate.repo import sha256_bytes
+from hpcgate.facts import Facts, read_yaml
+from hpcgate.lanes.conda_sandbox import Sandbox, Unavailable
 
-__all__ = [
-    "PLATFORM",
-    "Channel",
-    "StandIns",
-    "make_channel",
-    "wheel_requirements",
-]
+__all__ = ["PLATFORM", "VARIANTS", "Channel", "abi_tag", "given_channel"]
 
 PLATFORM = "linux-64"
-# Raised when the channel is made differently, so that one made before is not used.
-_FORMAT = 1
-
-_Minor = Annotated[str, Field(pattern=r"^3\.[1-9]\d+$")]
-
-
-class StandIns(FactModel):
-    """Hold `packaging/conda-forge/standins.yaml`."""
-
-    newer_pythons: Annotated[tuple[_Minor, ...], Field(min_length=1)]
-    cargo_bundle_licenses: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")]
-    platforms: Annotated[dict[str, dict[str, str]], Field(min_length=1)]
+VARIANTS = "packaging/conda-forge/variants.yaml"
 
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A channel on disk, and the versions that decide a build."""
+    """Hold the address of a channel and the pins of builds against it.
 
-    folder: Path
-    pythons: tuple[Python, Python]
-    compiler: str
-    libc: str
-    rust: str
-    packages: int
+    Attributes
+    ----------
+    uri : str
+        An address, or a name that conda's tools know.
+    minors : tuple of str
+        The oldest Python, on which the package is built, and a newer one.
+    pins : dict
+        What conda-forge's global pinning sets, but for Python.
+    described : dict
+        What a record says of it.
+    """
 
-    @property
-    def uri(self) -> str:
-        """Return the address of the channel."""
-        return self.folder.as_uri()
+    uri: str
+    minors: tuple[str, str]
+    pins: dict[str, list[Any]]
+    described: dict[str, str]
 
-    def variants(self, pythons: tuple[Python, ...]) -> dict[str, list[Any]]:
-        """Return what the global pinning would set for builds on this machine."""
+    def variants(self, minor: str) -> dict[str, list[Any]]:
+        """Return what the global pinning would set for a build on one Python."""
         return {
-            "c_compiler": ["gcc"],
-            "c_compiler_version": [self.compiler],
-            "c_stdlib": ["sysroot"],
-            "c_stdlib_version": [self.libc],
-            "rust_compiler": ["rust"],
-            "rust_compiler_version": [self.rust],
-            "python": [f"{python.minor}.* *_{_tag(python)}" for python in pythons],
-            "python_min": [self.pythons[0].minor],
-            "is_python_min": [python == self.pythons[0] for python in pythons],
+            **self.pins,
+            "python": [f"{minor}.* *_{abi_tag(minor)}"],
+            "python_min": [self.minors[0]],
+            "is_python_min": [minor == self.minors[0]],
             "is_abi3": [True],
         }
 
 
-def make_channel(root: Path, facts: Facts, standins: StandIns, sandbox: Sandbox) -> Channel:
-    """Return the channel of this machine; the first call makes it.
+def abi_tag(minor: str) -> str:
+    """Return the word by which the pinning tells builds of Python apart.
+
+    Examples
+    --------
+    >>> abi_tag("3.10"), abi_tag("3.13")
+    ('cpython', 'cp313')
+    """
+    return "cpython" if Version(minor) < Version("3.13") else f"cp{minor.replace('.', '')}"
+
+
+def given_channel(
+    uri: str,
+    variants: Path,
+    newer: tuple[str, ...],
+    facts: Facts,
+    sandbox: Sandbox,
+) -> Channel:
+    """Return the channel that was asked for, once it has shown what it holds.
+
+    Parameters
+    ----------
+    uri : str
+        For example `conda-forge`, or the address of a mirror.
+    variants : Path
+        A file of pins for it, as `packaging/conda-forge/variants.yaml`.
+    newer : tuple of str
+        Pythons of which the first that it has becomes the second one.
 
     Raises
     ------
     Unavailable
-        If a tool, a Python or a package index is missing. A channel that is half made is removed.
-    """
-    pythons = (
-        find_python((str(facts.release.floors.python),)),
-        find_python(standins.newer_pythons),
-    )
-    compiler = shutil.which("gcc", path="/usr/bin:/bin")
-    if compiler is None:
-        raise Unavailable("gcc is not installed", hint="apt-get install gcc libc6-dev")
-    definition: dict[str, Any] = {
-        "format": _FORMAT,
-        "pythons": [asdict(python) for python in pythons],
-        "compiler": ask_tool(compiler, "-dumpversion"),
-        "libc": platform.libc_ver()[1],
-        "rust": ask_tool("rustc", "--version").split()[1],
-        "rust_sysroot": ask_tool("rustc", "--print", "sysroot"),
-        "wheels": wheel_requirements(facts),
-        "licences": standins.cargo_bundle_licenses,
-    }
-    base = root / "build" / "conda-forge"
-    folder = base / "channels" / sha256_bytes(json.dumps(definition, sort_keys=True).encode())[:16]
-    if not folder.exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=base, prefix=".making-") as temporary:
-            made = Path(temporary)
-            try:
-                _make(made, base, pythons, compiler, definition, sandbox)
-            except Unavailable:
-                raise
-            except GateError as error:
-                raise Unavailable(f"the stand-ins cannot be packed: {error}") from None
-            # Another session may have been quicker; its channel is as good.
-            with contextlib.suppress(OSError):
-                (made / "channel").rename(folder)
-    return Channel(
-        folder,
-        pythons,
-        definition["compiler"],
-        definition["libc"],
-        definition["rust"],
-        len(list((folder / PLATFORM).glob("*.conda"))),
-    )
-
-
-def _make(
-    staging: Path,
-    base: Path,
-    pythons: tuple[Python, Python],
-    compiler: str,
-    definition: dict[str, Any],
-    sandbox: Sandbox,
-) -> None:
-    """Fetch what is missing, stage every package, and pack them into `channel`."""
-    with ThreadPoolExecutor() as pool:  # the network is slow, and so is the compiler
-        tool = pool.submit(_licence_tool, base, definition["licences"], sandbox)
-        folders = [
-            pool.submit(_fetch_wheels, staging, python, definition["wheels"], sandbox)
-            for python in pythons
-        ]
-        licences, wheels = tool.result(), [folder.result() for folder in folders]
-    packages = _toolchain(staging, compiler, definition)
-    packages.append(_stage(staging, licences.name, definition["licences"]))
-    Path(packages[-1]["files"], "bin").mkdir()
-    shutil.copy2(licences, Path(packages[-1]["files"], "bin"))
-    for python, folder in zip(pythons, wheels, strict=True):
-        packages += _python(staging, python, sandbox, oldest=python == pythons[0])
-        packages += _wheels(staging, python, folder)
-    channel = staging / "channel"
-    packed = sandbox.ask(
-        "channel", "channel", channel=str(channel), packages=packages, platform=PLATFORM
-    )
-    if packed != len(packages):
-        raise GateError(f"{len(packages)} were staged, {packed} are packed")
-    shutil.rmtree(channel / "bld", ignore_errors=True)
-
-
-def wheel_requirements(facts: Facts) -> list[str]:
-    """Return what pip has to find: all that the recipe asks for and that is on a package index.
+        If it cannot be read, or lacks a package.
+    GateError
+        If the pins ask for a Python below the floor.
 
     Examples
     --------
-    >>> wheel_requirements(facts)[0]  # doctest: +SKIP
-    'pip'
+    >>> given_channel("conda-forge", path, ("3.13",), facts, sandbox)  # doctest: +SKIP
+    Channel(uri='conda-forge', ...)
     """
+    pins: dict[str, list[Any]] = dict(read_yaml(variants))
+    oldest = _oldest(pins, variants, facts)
+    for key in ("python", "python_min", "is_python_min", "is_abi3", "zip_keys"):
+        pins.pop(key, None)
     known = facts.dependencies.by_role("build", "run", "tool").values()
-    named = [d for d in known if d.names.conda and d.names.pypi]
-    return ["pip", *sorted(f"{d.names.pypi}{bounds_text(d.bounds)}" for d in named)]
+    compilers = [f"{pins[name][0]}_{PLATFORM}" for name in ("c_compiler", "rust_compiler")]
+    names = [*(d.names.conda for d in known if d.names.conda), *compilers, "python-abi3", "pip"]
+    found = sandbox.ask("find", "channel", channel=uri, names=["python", *names], platform=PLATFORM)
+    if not found["read"]:
+        raise Unavailable(f"{uri} cannot be read: {found['why']}", hint=sandbox.see("channel"))
+    if lacking := [name for name in names if not found["versions"].get(name)]:
+        raise Unavailable(f"{uri} has no {', '.join(lacking)}", hint=sandbox.see("channel"))
+    minors = {version.rpartition(".")[0] for version in found["versions"].get("python", [])}
+    second = next((minor for minor in newer if minor in minors), None)
+    if oldest not in minors or second is None:
+        raise Unavailable(f"{uri} has no Python {oldest}, or none of {', '.join(newer)}")
+    described = {"channel": f"{uri}, with the pins of {variants.name}"}
+    return Channel(uri, (oldest, second), pins, described)
 
 
-def _stage(
-    staging: Path,
-    name: str,
-    version: str,
-    *,
-    build: str = "0",
-    depends: tuple[str, ...] = (),
-    exports: dict[str, list[str]] | None = None,
-) -> dict[str, Any]:
-    """Return a package with an empty folder for its files."""
-    files = staging / f"{name}-{version}-{build}"
-    files.mkdir()
-    return {
-        "name": name,
-        "version": version,
-        "build": build,
-        "files": str(files),
-        "depends": list(depends),
-        "run_exports": exports or {},
-    }
-
-
-def _toolchain(staging: Path, compiler: str, versions: dict[str, Any]) -> list[dict[str, Any]]:
-    """Wrap the machine's compilers the way conda-forge's packages present theirs."""
-    gcc = _stage(
-        staging,
-        f"gcc_{PLATFORM}",
-        versions["compiler"],
-        exports={"strong": ["libgcc"]},
-    )
-    cc = Path(gcc["files"], "bin", "x86_64-conda-linux-gnu-cc")
-    # The compiler finds the assembler and the linker on its PATH.
-    _program(cc, f'PATH=/usr/bin:/bin exec {compiler} "$@"')
-    _activate(gcc, {"CC": f"$BUILD_PREFIX/bin/{cc.name}"})
-
-    rust = _stage(staging, f"rust_{PLATFORM}", versions["rust"])
-    for name in ("cargo", "rustc", "rustdoc"):
-        # The real programs: rustup's proxies look for the caller's home.
-        _program(
-            Path(rust["files"], "bin", name), f'exec {versions["rust_sysroot"]}/bin/{name} "$@"'
+def _oldest(pins: dict[str, list[Any]], variants: Path, facts: Facts) -> str:
+    """Return the Python of the pins, which the package has to support."""
+    try:
+        (oldest,) = pins["python_min"]
+        below = Version(str(oldest)) < Version(str(facts.release.floors.python))
+    except (KeyError, TypeError, ValueError, InvalidVersion):
+        raise GateError(f"{variants}: python_min is not one version of Python") from None
+    if below:
+        raise GateError(
+            f"{variants}: Python {oldest} is below the floor {facts.release.floors.python}",
+            hint="see floors in packaging/release.yaml",
         )
-    linker = "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER"
-    _activate(rust, {"CARGO_HOME": "$BUILD_PREFIX/.cargo", linker: "$CC"})
-
-    glibc = f"__glibc >={versions['libc']},<3.0.a0"
-    libc = _stage(
-        staging, f"sysroot_{PLATFORM}", versions["libc"], exports={"strong": [glibc]}
-    )  # fmt: skip
-    libgcc = _stage(staging, "libgcc", versions["compiler"])
-    for package in (libc, libgcc):
-        _note(package)
-    return [gcc, rust, libc, libgcc]
-
-
-def _python(
-    staging: Path, python: Python, sandbox: Sandbox, *, oldest: bool
-) -> list[dict[str, Any]]:
-    """Copy an interpreter, and add the packages by which conda-forge names its ABI."""
-    abi = f"python_abi {python.minor}.* *_{_tag(python, 'cp')}"
-    package = _stage(
-        staging,
-        "python",
-        python.version,
-        build=f"0_{_tag(python)}",
-        exports={"weak": [abi], "noarch": ["python"]},
-    )
-    copy_python(python, Path(package["files"]), sandbox)
-    names = [
-        _stage(
-            staging, "python_abi", python.minor, build=f"0_{_tag(python, 'cp')}",
-            depends=(f"python {python.minor}.*",),
-        ),
-        _stage(
-            staging, "cpython", python.version, build=f"0_{_tag(python, 'cp')}",
-            depends=(f"python {python.version}.*",),
-        ),
-    ]  # fmt: skip
-    if oldest:
-        stable = ["_python_abi3_support 1.*", f"cpython >={python.minor}"]
-        names += [
-            _stage(staging, "_python_abi3_support", "1.0", depends=("cpython",)),
-            _stage(
-                staging, "python-abi3", python.minor, depends=(f"python {python.minor}.*",),
-                exports={"weak": stable},
-            ),
-        ]  # fmt: skip
-    for name in names:
-        _note(name)
-    return [package, *names]
-
-
-def _fetch_wheels(staging: Path, python: Python, requirements: list[str], sandbox: Sandbox) -> Path:
-    folder = staging / f"wheels-{python.minor}"
-    arguments = ["download", "--dest", str(folder), *requirements]
-    sandbox.pip(python.executable, arguments, folder.name)
-    return folder
-
-
-def _wheels(staging: Path, python: Python, folder: Path) -> list[dict[str, Any]]:
-    """Unpack the wheels that pip found for an interpreter, each into a package."""
-    packages = []
-    for path in sorted(folder.glob("*.whl")):
-        wheel = conda_wheels.read(path)
-        package = _stage(
-            staging,
-            wheel.name,
-            wheel.version,
-            build=f"py{python.minor.replace('.', '')}_0",
-            depends=(f"python {python.minor}.*", *wheel.depends(python.version)),
-        )
-        conda_wheels.unpack(path, Path(package["files"]), python.minor)
-        packages.append(package)
-    return packages
-
-
-def _licence_tool(base: Path, version: str, sandbox: Sandbox) -> Path:
-    """Return cargo-bundle-licenses, which the first call compiles."""
-    name = "cargo-bundle-licenses"
-    folder = base / f"{name}-{version}"
-    if not (folder / "bin" / name).exists():
-        # It runs for a second, so optimising it would take longer than it saves.
-        line = ["cargo", "install", name, "--version", version, "--locked", "--debug"]
-        sandbox.prepare([*line, "--root", str(folder)], name, CARGO_PROFILE_DEV_DEBUG="0")
-    return folder / "bin" / name
-
-
-def _program(path: Path, line: str) -> None:
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(f"#!/bin/sh\n{line}\n")
-    path.chmod(0o755)
-
-
-def _activate(package: dict[str, Any], variables: dict[str, str]) -> None:
-    path = Path(package["files"], "etc", "conda", "activate.d", f"{package['name']}.sh")
-    path.parent.mkdir(parents=True)
-    path.write_text("".join(f'export {name}="{value}"\n' for name, value in variables.items()))
-
-
-def _note(package: dict[str, Any]) -> None:
-    """Give a package that is only a name one file."""
-    path = Path(package["files"], "share", "stand-in", package["name"])
-    path.parent.mkdir(parents=True)
-    path.write_text("A stand-in without content.\n")
-
-
-def _tag(python: Python, prefix: str = "") -> str:
-    """Return the word by which the pinning tells builds of Python apart."""
-    number = "cp" + python.minor.replace(".", "")
-    return number if prefix or Version(python.minor) >= Version("3.13") else "cpython"
+    return str(oldest)

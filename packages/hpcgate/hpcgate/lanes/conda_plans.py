@@ -11,7 +11,7 @@ from hpcgate.facts import Dependency, Facts, read_yaml
 from hpcgate.lanes.conda_forge import conda_range
 from hpcgate.repo import read_text
 
-__all__ = ["package_problems", "plan_problems"]
+__all__ = ["conda_build_problems", "package_problems", "plan_problems"]
 
 
 def plan_problems(target: str, build: str, recipe: dict[str, Any], facts: Facts) -> list[str]:
@@ -64,6 +64,41 @@ def plan_problems(target: str, build: str, recipe: dict[str, Any], facts: Facts)
     if module not in str(recipe["tests"]):
         problems.append(f"no test audits {module}")
     return problems
+
+
+def conda_build_problems(recipe: dict[str, Any], facts: Facts) -> list[str]:
+    """Return what is wrong with the recipe for conda-build, as conda-build renders it.
+
+    Examples
+    --------
+    >>> conda_build_problems(rendered, facts)  # doctest: +SKIP
+    []
+    """
+    release, requirements = facts.release, recipe["requirements"]
+    here, host, run = (requirements.get(key, []) for key in ("build", "host", "run"))
+    said = {
+        "version": str(recipe["package"]["version"]),
+        "url": recipe["source"]["url"],
+        "sha256": recipe["source"]["sha256"],
+        "compilers": sum("_" in spec for spec in here),
+        "host": sorted(spec for spec in host if not spec.startswith("python ")),
+        "run": sorted(spec for spec in run if not spec.startswith("python ")),
+        "licence": recipe["about"]["license"],
+    }
+    expected = {
+        "version": str(release.version),
+        "url": release.source.url.replace("{version}", str(release.version)),
+        "sha256": release.sha256,
+        "compilers": 3,
+        "host": sorted(["pip", *_specs(facts, "build")]),
+        "run": sorted(_specs(facts, "run")),
+        "licence": str(release.licence),
+    }
+    return [
+        f"{key} is {said[key]}, not {wanted}"
+        for key, wanted in expected.items()
+        if said[key] != wanted
+    ]
 
 
 def package_problems(unpacked: Path, facts: Facts) -> list[str]:
