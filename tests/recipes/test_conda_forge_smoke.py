@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -17,11 +18,13 @@ from hpcgate.errors import GateError
 from hpcgate.evidence.ledger import load
 from hpcgate.lanes import conda_forge_smoke as session
 from hpcgate.lanes import conda_wheels
-from hpcgate.lanes.conda_channel import Channel, StandIns, wheel_requirements
-from hpcgate.lanes.conda_page import PAGE, documented_commands
+from hpcgate.lanes.conda_channel import Channel
+from hpcgate.lanes.conda_page import PAGE, TOOLS, Block, documented_blocks
 from hpcgate.lanes.conda_plans import package_problems, plan_problems
 from hpcgate.lanes.conda_python import Python, find_python
 from hpcgate.lanes.conda_sandbox import Sandbox, Unavailable, open_sandbox
+from hpcgate.lanes.conda_session import Session
+from hpcgate.lanes.conda_standins import StandIns, wheel_requirements
 from hpcgate.repo import sha256_file
 from hpcgate.smoke import Smoke
 
@@ -29,11 +32,7 @@ from .conftest import ROOT, Checkout
 
 FACTS = facts.load(ROOT)
 STANDINS = facts.load_model(StandIns, ROOT, session.STANDINS)
-PYTHONS = (
-    Python("3.10", "3.10.4", "/opt/python-3.10"),
-    Python("3.13", "3.13.1", "/opt/python-3.13"),
-)
-CHANNEL = Channel(Path("/channel"), PYTHONS, "14", "2.36", "1.90.0", 70)
+CHANNEL = Channel("file:///channel", ("3.10", "3.13"), {"c_compiler": ["gcc"]}, {})
 
 
 def the_only_record(checkout: Checkout) -> Any:
@@ -119,7 +118,7 @@ def test_the_sandbox_holds_nothing_of_the_caller(
 def test_a_tool_of_the_machine_in_the_sandbox_is_found(tmp_path: Path) -> None:
     with open_sandbox(tmp_path, Path("logs")) as sandbox:
         (sandbox.folder / "path" / "pytest").symlink_to(shutil.which("true") or "")
-        stages = session._Session(ROOT, tmp_path, tmp_path, sandbox, FACTS, STANDINS, Smoke())
+        stages = Session(ROOT, tmp_path, tmp_path, sandbox, FACTS, STANDINS, Smoke())
         with pytest.raises(GateError, match="pytest of this machine can be reached"):
             stages.nothing_of_the_machine_leaks()
 
@@ -150,11 +149,11 @@ def test_the_channel_has_what_the_recipe_asks_for() -> None:
 
 
 def test_the_oldest_python_is_the_floor_of_the_variants() -> None:
-    variants = CHANNEL.variants(PYTHONS)
-    assert variants["python"] == ["3.10.* *_cpython", "3.13.* *_cp313"]
-    assert variants["is_python_min"] == [True, False]
-    assert variants["python_min"] == [str(FACTS.release.floors.python)]
-    assert all(minor > PYTHONS[0].minor for minor in STANDINS.newer_pythons)
+    oldest, newer = map(CHANNEL.variants, CHANNEL.minors)
+    assert (oldest["python"], newer["python"]) == (["3.10.* *_cpython"], ["3.13.* *_cp313"])
+    assert (oldest["is_python_min"], newer["is_python_min"]) == ([True], [False])
+    assert newer["python_min"] == oldest["python_min"] == [str(FACTS.release.floors.python)]
+    assert all(minor > CHANNEL.minors[0] for minor in STANDINS.newer_pythons)
 
 
 def an_interpreter(prefix: Path, packages: str) -> Path:
@@ -362,19 +361,49 @@ def test_a_package_without_a_licence_or_with_another_module_is_named(unpacked: P
 # -- the page --------------------------------------------------------------------------------------
 
 
-def test_every_command_of_the_page_is_run_or_excused() -> None:
-    reasons = [reason for _, reason in documented_commands(ROOT / PAGE)]
-    assert "" in reasons
-    assert len(reasons) == (ROOT / PAGE).read_text().count("```sh\n")
+def test_every_block_of_the_page_is_run_or_says_why_not() -> None:
+    blocks = documented_blocks(ROOT / PAGE)
+    assert len(blocks) == (ROOT / PAGE).read_text().count("```sh\n")
+    assert any(not block.tool and not block.reason for block in blocks)
+    assert {block.tool for block in blocks if block.tool} == set(TOOLS)
+    for block in blocks:
+        if block.tool:
+            # What another tool does is not shown by this one.
+            assert not [tool for tool in TOOLS if f"{tool} " in block.text and tool != block.tool]
 
 
-def test_a_command_without_a_word_is_refused(tmp_path: Path) -> None:
+def test_a_block_without_a_word_is_refused(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("```sh\nls\n```\n\nThe smoke session does not run this:\n")
-    with pytest.raises(GateError, match=r"page\.md: `ls`: nothing says"):
-        documented_commands(page)
+    with pytest.raises(GateError, match=r"page\.md: `ls`: nothing says who runs it"):
+        documented_blocks(page)
+    page.write_text("```sh\nls\n```\n\nThe smoke session runs this where yum is installed.\n")
+    with pytest.raises(GateError, match="nothing says who runs it"):
+        documented_blocks(page)
     page.write_text("```sh\nls\n```\n\nThe smoke session does not run this: no reason to.\n")
-    assert documented_commands(page) == [("ls\n", "no reason to.")]
+    assert documented_blocks(page) == [Block("ls\n", reason="no reason to.")]
+
+
+def test_a_machine_without_a_tool_shows_nothing_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    foreign = (
+        "conda_smithy_finds_nothing",
+        "conda_build_renders",
+        *(f"{t}_commands_work" for t in TOOLS),
+    )
+    stages = {name: session.STAGES[name] for name in foreign}
+    monkeypatch.setattr(session, "STAGES", stages | {"another": lambda _: "runs"})
+    with open_sandbox(tmp_path, Path("logs")) as sandbox:
+        found = Session(ROOT, tmp_path, tmp_path, sandbox, FACTS, STANDINS, Smoke(), None, CHANNEL)
+        session._stages(found)
+    assert [test.name for test in found.smoke.tests] == ["another"]
+    assert set(found.smoke.tools) == {"conda-smithy", "conda-build", *TOOLS}
+    for reason in found.smoke.tools.values():
+        assert re.fullmatch(
+            r"unavailable: [a-z-]+ is not on PATH; it comes from conda-forge", reason
+        )
 
 
 def test_the_page_names_the_version_of_the_release() -> None:
