@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import Literal
 
 from hpcgate.claims.lexicon import Lexicon
+from hpcgate.claims.names import foreign_name
 from hpcgate.claims.scope import Clause, Reading, denied_spans
 from hpcgate.claims.words import Match, Word, first_sentence, sentences, split_words, word_set
 
@@ -36,6 +37,7 @@ _TITLES: tuple[tuple[str, Status], ...] = (
     ("planned_heading", "plan"),
 )
 _NOT_APPLICABLE = re.compile(r"n/?\.?a\b", re.IGNORECASE)
+_ANSWER = re.compile(r"(?:A|Answer|Ans)\s*[:.]\s+", re.IGNORECASE)
 _NO = frozenset("✗✘❌✕❎—–×")
 _YES = frozenset("✓✔✅☑●")
 _SKIP = word_set(
@@ -61,17 +63,31 @@ _INVERTED = word_set("so as neither nor")
 _TOOLS = word_set("cupy dask ray kubernetes slurm hadoop horovod spark")
 _OUR_THINGS = word_set("plan plans replay row rows model models matrix knots hinges basis batch it")
 _WELCOME = word_set("helps help works used supported welcome there fine possible")
+_NEGATIONS = word_set("not no never none neither nor cannot without")
+_SUBJECTS = word_set("it they we you those these both pymars replay can will does")
+_OBJECTS = word_set("them one it those these both")
+_BEHIND = word_set(
+    "if when where since as to for at in on too now anyway just , . and just well gladly"
+)
+_TAKES = word_set(
+    "use uses using work works run runs support supports exploit exploits take takes handle"
+    " handles like likes love loves help helps accept accepts have has want welcome welcomes"
+    " enjoy enjoys benefit benefits offer offers"
+)
 _KINDS = word_set(
     "standard specification protocol platform library framework toolkit processor term word"
-    " language company product computers computer scheduler"
+    " language company product computers computer scheduler number unit message messages chip"
+    " process program device group set part name identifier index abbreviation acronym machine"
+    " interface model programming vendor maker component"
 )
+_BRIEF = 5
 _SEND = word_set("see try prefer consider")
 _EXTEND = word_set("too likewise same also follows follow joins matches")
 
 
 def answer(lexicon: Lexicon, text: str) -> Status:
     """Say what a cell, a flag or the start of an answer says: yes, no, later, or nothing."""
-    stripped = text.strip(" \t*_`|.")
+    stripped = _ANSWER.sub("", text.strip(" \t*_`|."))
     if not stripped or stripped[0] in _NO or stripped in ("-", "--", "~", "x", "X", "❌️"):
         return "deny" if stripped not in ("x", "X") else "affirm"
     if stripped[0] in _YES:
@@ -144,6 +160,8 @@ def lead_status(lexicon: Lexicon, text: str) -> Status:
     if not reading.clauses:
         return ""
     clause = reading.clauses[-1]
+    if len(last[0].words) <= _BRIEF and not reading.terms and answer(lexicon, text) == "deny":
+        return "deny"
     if reading.group("failing"):
         return "deny"
     if reading.group("policy") or (reading.group("quoting") and _names_wording(reading)):
@@ -241,7 +259,7 @@ def owner(reading: Reading, clause: Clause, inherited: Owner) -> Owner:
     first = reading.low(clause.start)
     if first in _PRONOUNS or clause.link in ("which", "who", "that", "and", "because"):
         return inherited
-    if verb is not None and _unknown_name(reading, clause, verb) and not ours:
+    if verb is not None and not ours and foreign_name(reading, clause.start, verb):
         return "other"
     return ""
 
@@ -290,16 +308,6 @@ def _enabled(reading: Reading, clause: Clause, ours: list[Match], limit: int) ->
     return any(m.start >= limit for m in ours)
 
 
-def _unknown_name(reading: Reading, clause: Clause, verb: int) -> bool:
-    """Whether the subject looks like the name of a project that is on no list."""
-    start = clause.start
-    if verb - start != 1 or start in reading.inside_terms:
-        return False
-    text = reading.words[start].text
-    mixed = any(c.isupper() for c in text[1:]) and any(c.islower() for c in text)
-    return mixed and not text.rstrip("s").isupper()
-
-
 def definition(reading: Reading, clause: Clause) -> bool:
     """Whether a clause explains the word it begins with: `MPI stands for ...`."""
     if _glossed(reading):
@@ -334,11 +342,13 @@ def ellipsis(reading: Reading, clause: Clause) -> Status:
     words = [i for i in range(clause.start, clause.end)]
     while words and reading.low(words[-1]) in _TAIL:
         words.pop()
-    if not words or len(words) > 7:
+    if not words or len(words) > 9:
         return ""
     last = reading.low(words[-1])
     extends = any(reading.low(i) in _EXTEND for i in range(clause.start, clause.end))
     head = [reading.low(i) for i in words]
+    if _takes_it(head):
+        return "affirm"
     if head[0] in ("it", "they", "one") and head[-1] in _WELCOME:
         return "affirm"
     if last == "not" or last == "none" or head[0] in ("neither", "nor"):
@@ -348,6 +358,18 @@ def ellipsis(reading: Reading, clause: Clause) -> Status:
     inverted = [a for a, b in pairwise(head) if a in ("so", "as", "and") and b in _AUXILIARY]
     named = bool(reading.within("ours", clause))
     return "affirm" if named and (inverted or extends) else ""
+
+
+def _takes_it(head: list[str]) -> bool:
+    """Whether a clause takes up what was named before: `it will use one`, `they work since 0.3`."""
+    if _NEGATIONS & {*head} or head[0] not in _SUBJECTS:
+        return False
+    verbs = [i for i, word in enumerate(head) if i and word in _TAKES]
+    if not verbs:
+        return False
+    after = [*head[verbs[0] + 1 : verbs[0] + 4], ""]
+    taken = any(a in _OBJECTS and (b in _BEHIND or not b) for a, b in pairwise(after))
+    return taken or head[0] in ("they", "those", "these", "both")
 
 
 def is_quoted(words: tuple[Word, ...], match: Match) -> bool:

@@ -53,6 +53,8 @@ class Judge:
         said = "\n".join((unit.text, *unit.leads[:1], *(unit.row.headers if unit.row else ())))
         if not self.lexicon.may_claim(said) and not _LEVEL.search(said):
             return []
+        if unit.behind and self.rejects(unit.behind):
+            return []
         if unit.kind == "row":
             return row_claims(self, unit)
         if unit.kind == "code":
@@ -69,12 +71,13 @@ class Judge:
         around = split_words(" . ".join(beside))
         cut = sentences(unit.text)
         read = [self._reading(s, around) for s in cut]
-        if not any(r.terms or found for r, found in read):
+        if not any(r.terms or found for r, found in read) and not self._contrasted(read):
             return []
         said: list[list[Said]] = []
         last: Owner = ""
         for place, (reading, declared) in enumerate(read):
-            here, last = judge_sentence(reading, declared, said[-1] if said else [], last)
+            earlier = read[place - 1][0] if place else None
+            here, last = judge_sentence(reading, declared, said[-1] if said else [], last, earlier)
             if place and not reading.terms:
                 follow_up(cut[place - 1], cut[place], said[-1], self.lexicon)
             said.append(here)
@@ -91,6 +94,13 @@ class Judge:
                 ):
                     claims.append(self._claim(thing, cut[place]))
         return claims
+
+    def _contrasted(self, read: list[tuple[Reading, list[tuple[Match, int]]]]) -> bool:
+        """Whether another project is limited somewhere, and we may be set apart from it."""
+        limits = self.lexicon.limits.values()
+        return any(
+            r.group("others") and any(limit.any(r.words) for limit in limits) for r, _ in read
+        )
 
     def _reading(
         self, sentence: Sentence, around: tuple[Word, ...]
@@ -181,6 +191,15 @@ class Judge:
                 return True
         return False
 
+    def rejects(self, text: str) -> bool:
+        """Whether a paragraph says of what stands above it that it must not be said."""
+        first = first_sentence(text)
+        if first is None:
+            return False
+        reading = Reading(self.lexicon, first.words, [])
+        points = {word.low for word in first.words[:8]} & _POINTING
+        return bool(points and (reading.group("policy") or reading.group("failing")))
+
     def _acts(self, reading: Reading, clause: Clause) -> bool:
         """Whether a clause has a verb that says what something does."""
         return any(
@@ -204,6 +223,7 @@ class Judge:
 _WHAT_IS = re.compile(r"\W*what\b.*\b(?:is|are|means?|does)\b", re.IGNORECASE)
 _HOW_MANY = re.compile(r"\W*how many\b", re.IGNORECASE)
 _ONE = re.compile(r"\W*(?:just |only |exactly )*(?:one|1|a single one|zero|0)\b", re.IGNORECASE)
+_POINTING = word_set("this that these those such above both it")
 _STATES = word_set("is are was were be has have had may would could might will do does can")
 # An answer stands right behind its question.
 _ANSWER = 500

@@ -5,13 +5,17 @@ from __future__ import annotations
 
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
-from hpcgate.claims.words import Match, Phrases, Word
+from hpcgate.claims.phrases import Phrases
+from hpcgate.claims.words import Match, Word
 from hpcgate.errors import GateError
 from hpcgate.facts import FactModel, check_model, read_yaml
+from hpcgate.repo import read_text
 
 __all__ = ["PATH", "Exemption", "LevelText", "Lexicon", "Term", "load"]
 
@@ -69,6 +73,7 @@ class Negators(FactModel):
     reversal: Group
     support: Group
     purpose: Group
+    limiting: Group
 
 
 class Cues(FactModel):
@@ -83,6 +88,7 @@ class Cues(FactModel):
     quoting: Group
     testimonial: Group
     citation: Group
+    contrast: Group
     rule_heads: Group = Field(alias="rule-heads")
     mention_heading: Group = Field(alias="mention-heading")
     planned_heading: Group = Field(alias="planned-heading")
@@ -125,6 +131,9 @@ class Words(FactModel):
     cues: Cues
     answers: Answers
     verbs: tuple[str, ...]
+    limits: dict[Literal["H1", "H3", "H4"], tuple[Phrase, ...]]
+    parts: tuple[str, ...]
+    subjects: tuple[str, ...]
     exempt: tuple[Exemption, ...]
     placeholders: Placeholders
 
@@ -159,6 +168,12 @@ class Lexicon:
             for term in data.terms
             if term.denials
         }
+        self.limits = {
+            int(level[1]): Phrases([("limit", p) for p in phrases], classes)
+            for level, phrases in data.limits.items()
+        }
+        self.parts = frozenset(data.parts)
+        self.subjects = frozenset(data.subjects)
         self.bare_verbs = frozenset(data.verbs)
         self.verbs = frozenset(_verb_forms(data.verbs))
 
@@ -198,11 +213,14 @@ class Lexicon:
         cues, unless = self._cues[match.key]
         rest = words[: match.start] + _HOLE + words[match.end :]
         beside = words[max(0, match.start - 2) : match.end + 2]
-        if cues.any(rest) or cues.any(around) or cues.any(beside):
-            return True
+        proof = {w for m in cues.find(rest) for w in range(m.start, m.end)}
+        against = {w for m in unless.find(words) for w in range(m.start, m.end)}
+        if cues.any(around) or cues.any(beside):
+            proof.add(match.start)
+        if proof or against:
+            return len(proof) > len(against)
         stops = words[-1].low in (".", "!", "?")
-        claims = term.default == "claim" or (term.default == "fragment" and not stops)
-        return claims and not unless.any(words)
+        return term.default == "claim" or (term.default == "fragment" and not stops)
 
     @cached_property
     def groups(self) -> dict[str, Phrases]:
@@ -241,7 +259,7 @@ def _verb_forms(verbs: tuple[str, ...]) -> set[str]:
 
 @lru_cache(maxsize=4)
 def _load(path: Path, _stamp: int) -> Lexicon:
-    return Lexicon(check_model(Words, read_yaml(path), PATH))
+    return Lexicon(check_model(Words, _data(path), PATH))
 
 
 def load(root: Path) -> Lexicon:
@@ -256,3 +274,11 @@ def load(root: Path) -> Lexicon:
     if not path.is_file():
         raise GateError(f"{path}: missing", hint="restore it from version control")
     return _load(path, path.stat().st_mtime_ns)
+
+
+def _data(path: Path) -> Any:
+    """Return what the file holds; whatever the quick parser refuses, the exact one explains."""
+    try:
+        return YAML(typ="safe").load(read_text(path))
+    except (YAMLError, ValueError):
+        return read_yaml(path)

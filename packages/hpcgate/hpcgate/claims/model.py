@@ -43,6 +43,8 @@ class Unit:
         What introduces it, nearest first: lead-in, parent items, keys, headings.
     after : str
         The block below a heading.
+    behind : str
+        The paragraph below a quotation or an example.
     near : str
         Text in which a level and a limitation may be named.
     state : str
@@ -58,6 +60,7 @@ class Unit:
     headings: tuple[str, ...] = ()
     after: str = ""
     near: str = ""
+    behind: str = ""
     state: Literal["", "open", "done"] = ""
     row: Row | None = None
 

@@ -101,7 +101,12 @@ class Reading:
             return False
         if low not in self.lexicon.bare_verbs:
             return True
-        return before in _GOVERNS or (before[-1:] == "s" and before not in _NOT_PLURAL)
+        if before in _GOVERNS or (before[-1:] == "s" and before not in _NOT_PLURAL):
+            return True
+        return (
+            self.low(place - 2) == "and"
+            and self.words[place - 1].text[1:].lower() != (self.words[place - 1].text[1:])
+        )
 
     def low(self, place: int) -> str:
         """Return a word in lower case, or an empty text beyond the ends."""
@@ -223,8 +228,12 @@ def denied_spans(reading: Reading, clause: Clause) -> Iterator[tuple[int, int]]:
         m for m in reading.group("harmless") if m.start < clause.end and m.end > clause.start
     ]
 
-    def free(match: Match) -> bool:
-        if any(h.start <= match.start < h.end for h in harmless):
+    def free(match: Match, name: str) -> bool:
+        # "No reason to avoid": what the harmless phrase ends in is not denied either.
+        reach = 1 if name in ("transitive", "prepositional") else 0
+        if any(h.start <= match.start < h.end + reach for h in harmless):
+            return False
+        if name in ("determiner", "verbal") and _limit_denied(reading, clause, match):
             return False
         return match.start not in reading.inside_terms
 
@@ -232,7 +241,7 @@ def denied_spans(reading: Reading, clause: Clause) -> Iterator[tuple[int, int]]:
         (name, match)
         for name in ("determiner", "verbal", "prepositional", "transitive", "predicate")
         for match in reading.within(name, clause)
-        if free(match)
+        if free(match, name)
     ]
     negators.sort(key=lambda pair: (pair[1].start, -pair[1].end))
     negators = [
@@ -246,6 +255,18 @@ def denied_spans(reading: Reading, clause: Clause) -> Iterator[tuple[int, int]]:
         if _conditional(reading, clause, match):
             continue
         yield from _REACH[name](reading, clause, match)
+
+
+def _limit_denied(reading: Reading, clause: Clause, match: Match) -> bool:
+    """Whether a negator denies a limit and nothing else: `neither rows nor terms are limited`."""
+    limits = [m for m in reading.within("limiting", clause) if m.start >= match.end]
+    if not limits:
+        return False
+    first = limits[0]
+    support = {i for m in reading.group("support") for i in range(m.start, m.end)}
+    return not any(
+        i in support and reading.low(i) not in _BE for i in range(match.end, first.start)
+    )
 
 
 def _cancelled(negators: list[tuple[str, Match]]) -> bool:

@@ -41,6 +41,7 @@ def judge_sentence(
     declared: list[tuple[Match, int]],
     before: list[Said],
     inherited: Owner,
+    previous: Reading | None = None,
 ) -> tuple[list[Said], Owner]:
     """Judge every capability of a sentence inside the sentence."""
     said: list[Said] = []
@@ -56,6 +57,7 @@ def judge_sentence(
             continue
         if not inside:
             _refer_back(reading, clause, whose, said or before, said)
+            _go_beyond(reading, clause, whose, said, previous)
             continue
         spans = (
             [] if flipped and _ends_in_not(reading, clause) else list(denied_spans(reading, clause))
@@ -156,18 +158,54 @@ def _refer_back(
         return
     kind = ellipsis(reading, clause)
     if kind == "affirm" and whose != "other":
+        now = reading.within("now", clause) or "since" in _lows(reading, clause)
         said.extend(
             Said(t.match, t.level, "", "ours", t.declared)
             for t in earlier
-            if t.status in ("deny", "other")
+            if t.status in ("deny", "other") or (t.status == "plan" and now)
         )
     elif said is earlier or said:
         text = " ".join(reading.words[i].text for i in range(clause.start, clause.end))
         reply = answer(reading.lexicon, text) if clause.link or clause.start else ""
         alone = clause.end - clause.start <= 2 or reading.low(clause.start) in _ITSELF
-        if reply in ("deny", "plan") and (kind != "deny" or alone):
+        if (
+            reply in ("deny", "plan")
+            and (kind != "deny" or alone)
+            and not _says_more(reading, clause)
+        ):
             for thing in said:
                 thing.status = thing.status or reply
+
+
+def _lows(reading: Reading, clause: Clause) -> list[str]:
+    return [reading.low(i) for i in range(clause.start, clause.end)]
+
+
+def _says_more(reading: Reading, clause: Clause) -> bool:
+    """Whether a clause denies something of its own: `and never changes a struct`."""
+    support = {i for m in reading.group("support") for i in range(m.start, m.end)}
+    return clause.link == "and" and any(
+        reading.is_finite(i) and i not in support and reading.low(i) not in _HELPERS
+        for i in range(clause.start, clause.end)
+    )
+
+
+def _go_beyond(
+    reading: Reading, clause: Clause, whose: Owner, said: list[Said], previous: Reading | None
+) -> None:
+    """Read `X uses one core, we use all`: what limits another project does not limit us."""
+    if whose == "other" or not (
+        reading.within("contrast", clause) or ellipsis(reading, clause) == "deny"
+    ):
+        return
+    earlier = reading.words[: clause.start]
+    others = any(m.start < clause.start for m in reading.group("others"))
+    if clause.start == 0 and previous is not None:
+        earlier, others = previous.words, bool(previous.group("others"))
+    for level, limits in reading.lexicon.limits.items():
+        if others and limits.any(earlier):
+            match = Match("a limit that only others have", clause.start, clause.end)
+            said.append(Said(match, level, "", "ours"))
 
 
 def _spread(reading: Reading, said: list[Said]) -> None:
@@ -227,6 +265,7 @@ def _ends_in_not(reading: Reading, clause: Clause) -> bool:
     return reading.low(end - 1) == "not"
 
 
+_HELPERS = word_set("is are was were be been has have had do does did can will may must")
 _TIES = word_set(": ( — which")
 _META = word_set(
     "word words phrase phrases term terms sentence wording flagged flags flag rejects "

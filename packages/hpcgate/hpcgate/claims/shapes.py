@@ -22,9 +22,12 @@ def row_claims(judge: Judge, unit: Unit) -> list[Claim]:
     assert unit.row is not None
     cells, headers = unit.row.cells, unit.row.headers
     head = " ; ".join(headers)
-    if _rule_table(judge, head) or any(judge.lead(lead) in _WORLD for lead in unit.leads):
-        return []
     label, first = cells[0], headers[0] if headers else ""
+    usage = bool(_USAGE.search(first))
+    if not usage and _rule_table(judge, head):
+        return []
+    if any(judge.lead(lead) in _WORLD for lead in unit.leads):
+        return []
     if _PROJECTS.search(first) and _whose(judge, label) != "ours":
         return []
     columns = [(headers[i] if i < len(headers) else "", cell) for i, cell in enumerate(cells) if i]
@@ -143,6 +146,12 @@ _PROJECTS = re.compile(
     r"^\W*(?:tools?|librar(?:y|ies)|packages?|projects?|software|frameworks?|programs?)\W*$", re.I
 )
 _PARTS = re.compile(r"\b(?:back ?-?ends?|engines?|devices?|arrays?|tiers?|inputs?)\b", re.I)
+# A row of such a table says what the reader may type.
+_USAGE = re.compile(
+    r"\b(?:options?|flags?|switch(?:es)?|parameters?|arguments?|variants?|commands?|settings?"
+    r"|variables?|keywords?|extras?|functions?|methods?|calls?|keys?|endpoints?)\b",
+    re.IGNORECASE,
+)
 _WORLD = ("mention", "other")
 _LEVEL = re.compile(r"H[0-4]")
 _OWN_LEVEL = re.compile(r"\b(?:hpc|contract|implemented)\b")

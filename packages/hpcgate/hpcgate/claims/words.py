@@ -1,23 +1,21 @@
 # Language policy: EXEMPT from the Rust-path rule. Splits prose into words; no numeric work.
-"""Words, sentences and phrases: how a text is cut up before it is judged.
-
-Phrases from `packaging/claims.yaml` live in one tree of words, so that a sentence is read once
-whatever the number of phrases.
-"""
+"""Words and sentences: how a text is cut up before it is judged."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 __all__ = [
+    "JOINED",
     "Match",
-    "Phrases",
     "Sentence",
     "Word",
     "first_sentence",
+    "readings",
     "sentences",
     "split_words",
     "word_set",
@@ -55,9 +53,16 @@ _SHORT = re.compile(
     r"(?:\b(?:e\.g|i\.e|et al|vs|cf|Fig|fig|approx|resp|Dr|Prof|Eq|Sec|incl)|\b[A-Z])\.$"
 )
 _IRREGULAR = {"ca": "can", "wo": "will", "sha": "shall", "cannot": "can not"}
-_GAP = 3
+# A prefix written together is read as two words: `multigpu` as `multi gpu`.
+JOINED = re.compile(
+    r"(?:multi|hyper|inter|intra|cross|single)(?=(?:gpu|node|host|machine|core|cpu|thread|device|card"
+    r"|socket|cluster|rank|server|process|accelerator|worker|vendor|site)(?:s|ed|ing|ors?|es)?$)"
+)
 _LONGEST = 200
 _SHORTEST_PLURAL = 3
+_STEM = 3
+# A count above this does not fit into one host.
+_ONE_HOST = 1000
 _SIBILANTS = ("ses", "xes", "zes", "ches", "shes")
 
 
@@ -117,6 +122,11 @@ def split_words(text: str) -> tuple[Word, ...]:
             if low == "cannot":
                 found.append(Word("can", "can", start, end))
                 found.append(Word("not", "not", start, end))
+            elif joined := JOINED.match(low):
+                middle = start + joined.end()
+                found.append(Word(match["plain"][: joined.end()], joined[0], start, middle))
+                rest = match["plain"][joined.end() :]
+                found.append(Word(rest, rest.lower(), middle, end))
             else:
                 found.append(Word(match["plain"], low, start, end))
         elif match["dash"]:
@@ -177,121 +187,23 @@ def _pieces(piece: str, start: int) -> Iterator[Sentence]:
         yield Sentence(body[begin : part[-1].end], start + begin, moved)
 
 
-@dataclass(slots=True)
-class _Node:
-    next: dict[str, _Node] = field(default_factory=dict)
-    gap: _Node | None = None
-    keys: list[tuple[str, tuple[tuple[int, str], ...]]] = field(default_factory=list)
-
-
-class Phrases:
-    """A set of phrases that finds itself in a sentence.
-
-    Parameters
-    ----------
-    phrases : iterable of (key, phrase)
-        The phrase syntax is described at the top of `packaging/claims.yaml`.
-    classes : mapping
-        The phrases that a `{class}` stands for.
-
-    Examples
-    --------
-    >>> phrases = Phrases([("nodes", "{many} node")], {"many": ["two/three"]})
-    >>> [match.key for match in phrases.find(split_words("on two nodes"))]
-    ['nodes']
-    """
-
-    def __init__(
-        self, phrases: Iterable[tuple[str, str]], classes: Mapping[str, Sequence[str]]
-    ) -> None:
-        self._root = _Node()
-        anchors: set[str] = set()
-        for key, phrase in phrases:
-            for steps in _expand(phrase, classes):
-                self._add(key, steps)
-                anchors.update(_anchor(steps))
-        self._anchors = frozenset(anchors)
-
-    def may_occur(self, text: str) -> bool:
-        """Whether a text holds a word without which no phrase can occur; cheap and never wrong."""
-        for word in set(_LETTERS.findall(text.lower())):
-            if word in self._anchors or (
-                word[-1] == "s" and (word[:-1] in self._anchors or word[:-2] in self._anchors)
-            ):
-                return True
-        return bool(_MEASURE.search(text))
-
-    def find(self, words: Sequence[Word]) -> list[Match]:
-        """Return every phrase found, in order; of phrases of one key the longest per start."""
-        found: list[Match] = []
-        for start in range(len(words)):
-            ends: dict[str, int] = {}
-            for key, end in self._walk(self._root, words, start, start):
-                if end > ends.get(key, start):
-                    ends[key] = end
-            found.extend(Match(key, start, end) for key, end in ends.items())
-        return found
-
-    def any(self, words: Sequence[Word]) -> bool:
-        """Whether one of the phrases occurs."""
-        return any(
-            True for start in range(len(words)) for _ in self._walk(self._root, words, start, start)
-        )
-
-    def _add(self, key: str, steps: list[tuple[str, ...]]) -> None:
-        nodes = [self._root]
-        exact: list[tuple[int, str]] = []
-        place = 0
-        for options in steps:
-            if options == ("..",):
-                for node in nodes:
-                    node.gap = node.gap or _Node()
-                nodes = [node.gap for node in nodes if node.gap]
-                continue
-            capital = [o for o in options if o != o.lower() and ("..",) not in steps]
-            exact += [(place, option) for option in capital]
-            nodes = [
-                node.next.setdefault(option.lower(), _Node())
-                for node in nodes
-                for option in options
-            ]
-            place += 1
-        for node in nodes:
-            node.keys.append((key, tuple(exact)))
-
-    def _walk(
-        self, node: _Node, words: Sequence[Word], at: int, start: int
-    ) -> Iterator[tuple[str, int]]:
-        for key, exact in node.keys:
-            if all(
-                words[start + place].text.rstrip("s") == text.rstrip("s") for place, text in exact
-            ):
-                yield key, at
-        if at < len(words):
-            for step in _readings(words[at].low):
-                if (following := node.next.get(step)) is not None:
-                    yield from self._walk(following, words, at + 1, start)
-        if node.gap is not None:
-            for skip in range(_GAP + 1):
-                if at + skip > len(words) or (skip and words[at + skip - 1].low in _STOPS):
-                    break
-                yield from self._walk(node.gap, words, at + skip, start)
-
-
-_STOPS = frozenset(".;:!?—()")
-
-
-def _readings(low: str) -> Iterator[str]:
-    """Yield the steps a word may take: itself, its singular, its class."""
-    yield low
+@lru_cache(maxsize=65536)
+def readings(low: str) -> tuple[str, ...]:
+    """Return the steps a word may take: itself, its singular, its stem, its class."""
     if low[0].isdigit():
-        yield from _number_readings(low)
-    elif low[0].isalpha():
-        yield "_"
-        if low[-1] == "s" and len(low) > _SHORTEST_PLURAL and low[-2] != "s":
-            yield low[:-1]
-            if low.endswith(_SIBILANTS) and len(low) > _SHORTEST_PLURAL + 2:
-                yield low[:-2]
+        return (low, *_number_readings(low))
+    if not low[0].isalpha():
+        return (low,)
+    steps = [low, "_"]
+    if "iz" in low:
+        steps.append(low.replace("iz", "is"))
+    if low[-1].isdigit() and len(stem := low.rstrip("0123456789")) >= _STEM:
+        steps.append(stem)
+    if low[-1] == "s" and len(low) > _SHORTEST_PLURAL and low[-2] != "s":
+        steps.append(low[:-1])
+        if low.endswith(_SIBILANTS) and len(low) > _SHORTEST_PLURAL + 2:
+            steps.append(low[:-2])
+    return tuple(steps)
 
 
 def _number_readings(low: str) -> Iterator[str]:
@@ -299,6 +211,8 @@ def _number_readings(low: str) -> Iterator[str]:
     unit = low[len(digits) :]
     number = digits.replace(",", "")
     above_one = number.strip("01.") != "" or len(number.split(".")[0]) > 1
+    if above_one and unit in ("", "k", "m") and _size(number, unit) > _ONE_HOST:
+        yield "<big>"
     if not unit and above_one:
         yield "<num>"
     elif unit in ("x", "×"):
@@ -309,34 +223,6 @@ def _number_readings(low: str) -> Iterator[str]:
         yield "<num>"
 
 
-def _expand(phrase: str, classes: Mapping[str, Sequence[str]]) -> Iterator[list[tuple[str, ...]]]:
-    """Yield the step lists of a phrase: classes and phrase choices replaced, word choices kept."""
-    choice = _CHOICE.search(phrase)
-    if choice is None:
-        yield [tuple(step.split("/")) for step in phrase.split()]
-        return
-    options = classes[choice["name"]] if choice["name"] else choice["options"].split("|")
-    for option in options:
-        yield from _expand(f"{phrase[: choice.start()]}{option}{phrase[choice.end() :]}", classes)
-
-
-def _anchor(steps: list[tuple[str, ...]]) -> tuple[str, ...]:
-    """Return the step of a phrase that rules out most texts: rare words, then long ones."""
-    if any(option in ("<ms>", "<times>") for step in steps for option in step):
-        return ()
-    plain = [step for step in steps if not any(s[:1] in "<._" for s in step)]
-    best = max(plain, key=lambda step: (not _COMMON & {*step}, min(map(len, step))), default=())
-    return tuple(word.lower() for word in best)
-
-
-_COMMON = word_set(
-    "a an the in on of to from by with without not never no nothing one two all each every "
-    "other only any number version versions release releases level python language library "
-    "place second compiled built reads same new later is are more less than before under over "
-    "across between"
-)
-
-
-_LETTERS = re.compile(r"[a-z]+[0-9]*[a-z]*|[0-9]")
-_MEASURE = re.compile(r"\d\s?(?:[x×]|[mun]?s)\b")
-_CHOICE = re.compile(r"\{(?P<name>[^}]+)\}|\((?P<options>[^)]+)\)")
+def _size(number: str, unit: str) -> float:
+    whole = number.split(".")[0]
+    return int(whole[:12] or 0) * {"": 1, "k": 1000, "m": 1000000}[unit]

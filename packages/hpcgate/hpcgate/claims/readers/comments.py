@@ -23,6 +23,7 @@ _STYLES = {
     **dict.fromkeys((".h", ".c", ".go", ".cs", ".ts", ".js", ".hpp", ".mojo"), _SLASHES),
     **dict.fromkeys((".sh", ".r", ".jl", ".def", ".bash"), _HASH),
 }
+_TRIPLE = re.compile(r'^"""(?P<text>.*?)"""', re.MULTILINE | re.DOTALL)
 _LEVEL = re.compile(r"\bH[0-4]\b|\(evidence: ")
 SUFFIXES = tuple(_STYLES)
 
@@ -30,7 +31,20 @@ SUFFIXES = tuple(_STYLES)
 def read(name: str, text: str, hint: Hint) -> Document:
     """Return the comments of a source file as Markdown units."""
     style = _STYLES.get(PurePath(name).suffix.lower(), _HASH)
-    return Document(tuple(_units(text, style, hint)))
+    found = [*_units(text, style, hint)]
+    if PurePath(name).suffix == ".jl":
+        found += _quoted(text, hint)
+    return Document(tuple(sorted(found, key=lambda unit: unit.line)))
+
+
+def _quoted(text: str, hint: Hint) -> Iterator[Unit]:
+    """Yield the units of Julia docstrings, which stand in three quotes before a definition."""
+    for match in _TRIPLE.finditer(text):
+        whole = match["text"]
+        if hint(whole) or _LEVEL.search(whole):
+            above = text.count("\n", 0, match.start("text"))
+            for unit in markdown.units(whole, above, docstring=True):
+                yield replace(unit, near=f"{unit.near}\n{whole}")
 
 
 def _units(text: str, style: re.Pattern[str], hint: Hint) -> Iterator[Unit]:

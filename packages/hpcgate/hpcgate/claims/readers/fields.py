@@ -19,10 +19,12 @@ from hpcgate.claims.model import Document, Problem, Unit
 
 Hint = Callable[[str], bool]
 
-__all__ = ["flatten", "leaf", "read_json", "read_toml", "read_yaml"]
+__all__ = ["flatten", "leaf", "read_json", "read_toml", "read_yaml", "yaml_for"]
 
 _COMMENT = re.compile(r"^\s*#\s?(?P<text>.*)$")
 _LEVEL = re.compile(r"\bH[0-4]\b")
+_DEEP = 1000
+_NESTED = re.compile(r"^(?: {200}|\s*(?:[-?:]\s+){50})", re.MULTILINE)
 _NUMBER = re.compile(r"-?[\d.eE+-]+|null|NaN")
 _GENERIC = frozenset(
     {
@@ -46,7 +48,7 @@ def read_yaml(_name: str, text: str, _hint: Hint) -> Document:
     found: list[Unit] = []
     problems: list[Problem] = []
     try:
-        for root in YAML(typ="safe", pure=True).compose_all(text):
+        for root in yaml_for(text).compose_all(text):
             if root is not None:
                 found += _nodes((), root, problems)
     except MarkedYAMLError as error:
@@ -57,6 +59,12 @@ def read_yaml(_name: str, text: str, _hint: Hint) -> Document:
         return Document((), problems=(Problem(1, f"not YAML: {error}"),))
     found += _comments(text)
     return Document(tuple(sorted(found, key=lambda u: u.line)), problems=tuple(problems))
+
+
+def yaml_for(text: str) -> YAML:
+    """Return the quick parser, or the careful one where the quick one would run out of stack."""
+    deep = text.count("[") + text.count("{") > _DEEP or _NESTED.search(text) is not None
+    return YAML(typ="safe", pure=deep)
 
 
 def read_json(_name: str, text: str, hint: Hint) -> Document:

@@ -10,10 +10,10 @@ from functools import lru_cache
 
 from markdown_it import MarkdownIt
 from markdown_it.tree import SyntaxTreeNode
-from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from hpcgate.claims.model import Document, Problem, Row, Unit
+from hpcgate.claims.readers.fields import yaml_for
 
 Hint = Callable[[str], bool]
 
@@ -63,7 +63,7 @@ def _front_matter(text: str) -> tuple[int | None, list[Problem], str, int]:
     head, body = text[4 : 4 + end.start()], text[4 + end.end() :]
     lines = text[: 4 + end.end()].count("\n")
     try:
-        data = YAML(typ="safe", pure=True).load(head)
+        data = yaml_for(head).load(head)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 2 if mark else 1
@@ -108,7 +108,11 @@ class _Walk:
                 yield self._unit(text, node, leads, near)
                 before = text if _introduces(text) else ""
                 continue
-            yield from self._block(node, introduced, near)
+            found = self._block(node, introduced, near)
+            behind = _inline(below) if below is not None and below.type == "paragraph" else ""
+            if behind and node.type in ("blockquote", "fence"):
+                found = (replace(unit, behind=behind) for unit in found)
+            yield from found
             before = ""
 
     def _block(

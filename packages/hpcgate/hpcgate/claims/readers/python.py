@@ -56,12 +56,14 @@ def _document(text: str, hint: Hint, *, recipe: bool) -> Document:
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = getattr(error, "lineno", None) or 1
         return Document((), problems=(Problem(line, f"not Python: {error.args[0]}"),))
-    if not hint(text) and not _LEVEL.search(text):
+    if not recipe and not hint(text) and not _LEVEL.search(text):
         return Document(())
     found = [*_comments(text, hint)]
     for node in ast.walk(tree):
         if isinstance(node, _DOCUMENTED):
             found += _docstring(node, hint)
+            if recipe and isinstance(node, ast.ClassDef):
+                found += _bases(node)
         elif isinstance(node, ast.Call):
             found += _texts(node)
             if recipe:
@@ -134,6 +136,14 @@ def _texts(node: ast.Call) -> Iterator[Unit]:
         if keyword.arg in _TEXT_KEYS:
             for text, line in _strings(keyword.value):
                 yield Unit(text, line, near=text)
+
+
+def _bases(node: ast.ClassDef) -> Iterator[Unit]:
+    """Yield what a Spack package is built on: `CudaPackage` brings a variant for CUDA."""
+    for base in node.bases:
+        name = base.attr if isinstance(base, ast.Attribute) else getattr(base, "id", "")
+        words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
+        yield Unit(words, node.lineno, leads=("variant",), near=words)
 
 
 def _directive(node: ast.Call) -> Iterator[Unit]:

@@ -1,0 +1,77 @@
+# Language policy: EXEMPT from the Rust-path rule. Tells names from words; no numeric work.
+"""Names of projects, people and machines that no list holds.
+
+A subject that is written like a name, and is none of our own parts, is somebody else.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hpcgate.claims.words import word_set
+
+if TYPE_CHECKING:
+    from hpcgate.claims.scope import Reading
+
+__all__ = ["foreign_name"]
+
+_LONGEST = 7
+_INSIDE = word_set("of in on for with by from to at over across under into that who whose as")
+# What a project does; `Back ends ...` and `Speed limits ...` are no names.
+_DOES = word_set(
+    "is uses supports runs offers provides ships needs relies trains includes spawns launches targets"
+    " implements distributes compiles employs exploits leverages utilises utilizes has can lets"
+    " parallelises parallelizes schedules dispatches wraps accelerates offloads requires allows"
+    " executes handles delivers brings comes works scales"
+)
+_ARTICLES = word_set("the a an this that these those you we they i he she it everyone one")
+# Endings of nouns that begin a sentence without an article: `Training runs ...`.
+_NOUNS = (
+    "tion", "sion", "ing", "ment", "ance", "ence", "ity", "ness", "ism", "ship", "age", "sis",
+    "ware", "work", "ency", "ancy", "ure", "ism", "able", "ful", "ous", "ive", "ed", "ly", "ics",
+)  # fmt: skip
+
+
+def foreign_name(reading: Reading, start: int, verb: int) -> bool:
+    """Whether the subject before a verb is a name that is not ours."""
+    subject = []
+    for place in range(start, verb):
+        if reading.low(place) in _INSIDE:
+            break
+        subject.append(place)
+    if not 0 < len(subject) <= _LONGEST or _titled(reading):
+        return False
+    return any(_is_name(reading, place, start, verb) for place in subject)
+
+
+def _is_name(reading: Reading, place: int, start: int, verb: int) -> bool:
+    word = reading.words[place]
+    text = word.text
+    if place in reading.inside_terms or word.low in reading.lexicon.parts:
+        return False
+    if not any(c.isupper() for c in text) or not any(c.islower() for c in text):
+        return False
+    if text.rstrip("s").isupper():
+        return False
+    if any(c.isupper() for c in text[1:]):
+        return True
+    if place > 0 and place > start:
+        return True
+    return place == 0 and verb == 1 and _like_a_name(reading, word.low)
+
+
+def _like_a_name(reading: Reading, low: str) -> bool:
+    """Whether the first word of a sentence, alone before its verb, is a name."""
+    return (
+        reading.low(1) in _DOES
+        and low not in reading.lexicon.subjects
+        and low not in _ARTICLES
+        and not low.endswith(_NOUNS)
+        and not low.endswith("s")
+    )
+
+
+def _titled(reading: Reading) -> bool:
+    """Whether a sentence is written in title case, where capitals mean nothing."""
+    words = [w.text for w in reading.words if w.text[:1].isalpha() and len(w.text) > 3]
+    return len(words) > 2 and sum(w[0].isupper() for w in words) * 2 > len(words)
