@@ -8,6 +8,7 @@ import pytest
 
 from hpcgate.claims import gate, lexicon
 from hpcgate.claims.gate import Support
+from hpcgate.facts import read_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 OWN = ROOT / "tests" / "governance" / "claims" / "own.jsonl"
@@ -24,7 +25,10 @@ def test_own_set_is_well_formed() -> None:
     assert 0.4 < violations / len(rows) < 0.6
 
 
-@pytest.mark.parametrize("path", [OWN, SHARED], ids=["own", "shared"])
+BATCHES = sorted(OWN.parent.glob("batch-*.jsonl"))
+
+
+@pytest.mark.parametrize("path", [OWN, *BATCHES, SHARED], ids=lambda path: path.stem)
 def test_scores_reach_the_thresholds(path: Path, tmp_path: Path) -> None:
     """F1, MCC and the recall at each level are high enough on each set."""
     if not path.is_file():
@@ -41,6 +45,15 @@ def test_scores_reach_the_thresholds(path: Path, tmp_path: Path) -> None:
         wanted = [r for r in rows if r["label"] == "violation" and r["required_level"] == level]
         found = [r for r in wanted if flagged[r["id"]]]
         assert len(found) >= 0.8 * len(wanted), f"recall at H{level}: {told}"
+
+
+def test_each_batch_says_what_it_was_worth_at_first_sight() -> None:
+    """Every frozen batch is listed with its size and the score before the gate knew it."""
+    listed = {b["file"]: b for b in read_yaml(OWN.parent / "batches.yaml")["batches"]}
+    assert sorted(listed) == [path.name for path in BATCHES]
+    for path in BATCHES:
+        assert listed[path.name]["first_sight"]["snippets"] == len(_rows(path)), path.name
+        assert 0 < listed[path.name]["first_sight"]["f1"] <= 1, path.name
 
 
 def test_the_thresholds_can_fail() -> None:

@@ -52,6 +52,7 @@ _TAIL = word_set("too also now so it both already that . ! , as well likewise ) 
 _SMALL = _TAIL | word_set(
     "the a an any of for on in here yet this these those such following at all today code "
     "support plans mode kind features be been by us we you release version to purpose "
+    "below above items item entries entry listed points options is are "
     "dependency dependencies claims design either anything longer such thing things there or "
     ": anymore project will find"
 )
@@ -81,6 +82,17 @@ _KINDS = word_set(
     " interface model programming vendor maker component"
 )
 _BRIEF = 5
+_LISTED = word_set(", and or /")
+# A name, a colon and a type document an argument.
+_TYPES = word_set(
+    "int float str bool integer string boolean optional callable array number list dict"
+)
+_MODALS = word_set("may might could can would")
+# Data that others made and we take: what is said of it is said of us.
+_DATA = word_set(
+    "frame frames array arrays tensor tensors table tables dataframe dataframes series column"
+    " columns batch batches buffer buffers matrix matrices record records"
+)
 _SEND = word_set("see try prefer consider")
 _EXTEND = word_set("too likewise same also follows follow joins matches")
 
@@ -143,7 +155,8 @@ def _short_denial(reading: Reading) -> bool:
     harmless = {i for m in reading.group("harmless") for i in range(m.start, m.end)}
     for name in ("verbal", "determiner", "predicate", "transitive"):
         for match in reading.within(name, clause):
-            if match.start in harmless:
+            before = {reading.low(match.start - 1), reading.low(match.start - 2)}
+            if match.start in harmless or (name == "transitive" and before & _MODALS):
                 continue
             rest = range(match.end, clause.end)
             if all(i in support or reading.low(i) in _SMALL for i in rest):
@@ -160,7 +173,11 @@ def lead_status(lexicon: Lexicon, text: str) -> Status:
     if not reading.clauses:
         return ""
     clause = reading.clauses[-1]
-    if len(last[0].words) <= _BRIEF and not reading.terms and answer(lexicon, text) == "deny":
+    if (
+        len(last[0].words) <= _BRIEF
+        and not reading.terms
+        and answer(lexicon, last[0].text) == "deny"
+    ):
         return "deny"
     if reading.group("failing"):
         return "deny"
@@ -233,15 +250,18 @@ def heading_status(lexicon: Lexicon, heading: str) -> Status:
 
 def owner(reading: Reading, clause: Clause, inherited: Owner) -> Owner:
     """Say whose capability a clause speaks of."""
-    verb = reading.finite(clause.start, clause.end)
+    verb = reading.predicate(clause.start, clause.end)
+    if reading.low(clause.start) == "it" and not reading.within("redirect", clause):
+        return inherited
     limit = verb if verb is not None else clause.end
     ours = [m for m in reading.within("ours", clause) if not _set_aside(reading, m)]
     others = [
         m
         for m in reading.within("others", clause)
         if not _measured_against(reading, m)
+        and reading.low(m.end) not in _DATA
         and (m.start not in reading.inside_terms or m.end - m.start > 1)
-        and (verb is not None or reading.low(m.end) not in (",", "and", "/"))
+        and (verb is not None or not {reading.low(m.end), reading.low(m.start - 1)} & _LISTED)
     ]
     ours = [m for m in ours if not any(o.start <= m.start < o.end for o in others)]
     if reading.low(clause.start) in _INVERTED and reading.low(clause.start + 1) in _AUXILIARY:
@@ -334,7 +354,8 @@ def _glossed(reading: Reading) -> bool:
         for i in range(head.end, min(head.end + 9, len(reading.words)))
         if reading.low(i) in _KINDS
     ]
-    return head.start == 0 and reading.low(head.end) in (":", "—") and bool(kinds)
+    typed = reading.low(head.end + 1) in _TYPES
+    return head.start == 0 and reading.low(head.end) in (":", "—") and bool(kinds) and not typed
 
 
 def ellipsis(reading: Reading, clause: Clause) -> Status:

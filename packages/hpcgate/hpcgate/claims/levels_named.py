@@ -22,6 +22,8 @@ _DECLARED = (
     r"\b(?:mars-earth|pymars|we|(?:the|this)\s+(?:project|release|runtime|library|package|version))"
     r"\s+(?:is|are|stands|sits|was|works|operates)\s+(?:now\s+|already\s+|fully\s+)*(?:at\s+|on\s+)?"
     r"(?:a\s+|an\s+)?(?:HPC\s+)?(?:contract\s+)?(?:level\s+)?(?P<level>H[0-4])\b",
+    r"\b(?:our|its|my|this\s+\w+'s|the\s+(?:project|release|library|runtime|package)'s)\s+(?:HPC\s+)?"
+    r"(?:contract\s+)?level\s*(?:is|of|:|=)?\s*(?:now\s+)?(?P<level>H[0-4])\b",
     r"\b(?P<level>H[0-4])\s+requirements?\s+(?:is|are)\s+(?:all\s+|now\s+)*"
     r"(?:met|satisfied|fulfilled|complete)\b",
     r"\b(?P<level>H[0-4])(?:\s+(?:is|are|has\s+been|was|support\s+is))?[\s-]+(?:fully\s+|now\s+)*"

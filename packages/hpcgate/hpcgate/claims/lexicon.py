@@ -74,6 +74,7 @@ class Negators(FactModel):
     support: Group
     purpose: Group
     limiting: Group
+    restriction: Group
 
 
 class Cues(FactModel):

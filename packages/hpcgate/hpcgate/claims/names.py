@@ -19,8 +19,8 @@ _LONGEST = 7
 _INSIDE = word_set("of in on for with by from to at over across under into that who whose as")
 # What a project does; `Back ends ...` and `Speed limits ...` are no names.
 _DOES = word_set(
-    "is uses supports runs offers provides ships needs relies trains includes spawns launches targets"
-    " implements distributes compiles employs exploits leverages utilises utilizes has can lets"
+    "is uses supports runs offers provides ships needs relies trains includes spawns launches"
+    " targets implements distributes compiles employs exploits leverages utilises utilizes has lets"
     " parallelises parallelizes schedules dispatches wraps accelerates offloads requires allows"
     " executes handles delivers brings comes works scales"
 )

@@ -24,6 +24,7 @@ _PRONOUN = word_set(
     "each one ours yours"
 )
 _RELATIVE = word_set("which who whose where")
+_MODALS = word_set("may might could can would")
 _BE = word_set("is are was were be been being gets get got stays remains stay remain")
 _CONDITION = word_set("if when where whenever unless until should whether")
 _FALLBACK = word_set(
@@ -44,6 +45,15 @@ _NOT_PLURAL = word_set("this is was its has does as us plus")
 _SUBJECTS = word_set("it we they you")
 _AUX = word_set("do does can is are will has have did")
 _JOIN = _MARKS | {"and", "or", "nor", "to", "that"}
+_ACTIVE = word_set(
+    "support need require use accept handle allow have include cover offer provide take want"
+    " contain allocate copy"
+)
+_DO = word_set("do does did can could will would may might")
+_EFFECTS = word_set(
+    "effect effects influence role place meaning part impact benefit business support sense"
+    " anything us it them mars pymars our here anywhere"
+)
 _EXCEPT = word_set("except besides beyond other apart but")
 
 
@@ -91,10 +101,17 @@ class Reading:
         """Return the place of the first finite verb in a span, or None."""
         return next((place for place in range(start, end) if self.is_finite(place)), None)
 
-    def is_finite(self, place: int) -> bool:
+    def predicate(self, start: int, end: int) -> int | None:
+        """Return the place of the first finite verb, be it part of a capability, or None."""
+        found = self.finite(start, end)
+        if found is not None:
+            return found
+        return next((p for p in range(start, end) if self.is_finite(p, inside=True)), None)
+
+    def is_finite(self, place: int, *, inside: bool = False) -> bool:
         """Whether a word is a finite verb here; `replay` after a singular noun is none."""
         low = self.words[place].low
-        if low not in self.lexicon.verbs or place in self.inside_terms:
+        if low not in self.lexicon.verbs or (not inside and place in self.inside_terms):
             return False
         before = self.low(place - 1)
         if before in _NOMINAL:
@@ -235,6 +252,8 @@ def denied_spans(reading: Reading, clause: Clause) -> Iterator[tuple[int, int]]:
             return False
         if name in ("determiner", "verbal") and _limit_denied(reading, clause, match):
             return False
+        if any(r.start <= match.start < r.end for r in reading.group("reversal")):
+            return False
         return match.start not in reading.inside_terms
 
     negators = [
@@ -316,8 +335,21 @@ def _verbal(reading: Reading, clause: Clause, match: Match) -> Iterator[tuple[in
     stop = _boundary(reading, clause, match.end)
     yield match.end, stop
     supports = any(match.end <= m.start <= match.end + 3 for m in reading.within("support", clause))
-    if supports or not _content(reading, match.end, clause.end):
+    partly = _takes_object(reading, clause, match.end) or any(
+        m.start >= match.end for m in reading.within("restriction", clause)
+    )
+    if (supports and not partly) or not _content(reading, match.end, clause.end):
         yield clause.start, match.start
+
+
+def _takes_object(reading: Reading, clause: Clause, place: int) -> bool:
+    """Whether what is denied is an object: `replay does not need a compiler`."""
+    if reading.low(place) not in _ACTIVE or reading.low(place - 2) not in _DO:
+        return False
+    following = [reading.low(i) for i in range(place + 1, clause.end)]
+    if not following or following[0] in _PLACES or not following[0][:1].isalnum():
+        return False
+    return _content(reading, place + 1, clause.end) and not _EFFECTS & {*following[:2]}
 
 
 def _prepositional(reading: Reading, clause: Clause, match: Match) -> Iterator[tuple[int, int]]:
@@ -341,6 +373,9 @@ def _transitive(reading: Reading, clause: Clause, match: Match) -> Iterator[tupl
     passive = any(
         reading.low(i) in _BE for i in range(max(clause.start, match.start - 2), match.start)
     )
+    if passive and {reading.low(match.start - 2), reading.low(match.start - 3)} & _MODALS:
+        # What may be removed is still there.
+        return
     if passive or not _content(reading, match.end, clause.end):
         yield clause.start, match.start
     if not passive or match.start == clause.start:

@@ -48,6 +48,9 @@ def row_claims(judge: Judge, unit: Unit) -> list[Claim]:
     for (header, cell), reply in zip(columns, replies, strict=True):
         if reply in ("deny", "plan"):
             continue
+        if not reply and _STATE.search(header) and len(cell.split()) < _SHORT:
+            said = f"{label}: {header} {cell}"
+            claims += judge.prose(Unit(said, unit.line, leads=unit.leads, headings=unit.headings))
         text = f"{cell} {header}" if cell[:1].isdigit() else header
         if reply or cell[:1].isdigit():
             claims += judge.prose(Unit(text, unit.line, leads=unit.leads, headings=unit.headings))
@@ -152,6 +155,7 @@ _USAGE = re.compile(
     r"|variables?|keywords?|extras?|functions?|methods?|calls?|keys?|endpoints?)\b",
     re.IGNORECASE,
 )
+_STATE = re.compile(r"\b(?:state|status|stability|guarantees?|support|availability)\b", re.I)
 _WORLD = ("mention", "other")
 _LEVEL = re.compile(r"H[0-4]")
 _OWN_LEVEL = re.compile(r"\b(?:hpc|contract|implemented)\b")

@@ -39,6 +39,12 @@ _GENERIC = frozenset(
         "enable",
         "status",
         "used",
+        "stable",
+        "ready",
+        "capable",
+        "frozen",
+        "stability",
+        "state",
     }
 )
 

@@ -23,6 +23,7 @@ _BOX = re.compile(r"\[(?P<mark>[ xX])\]\s+")
 _LEVEL = re.compile(r"\bH[0-4]\b|\(evidence: ")
 _TAG = re.compile(r"<!--(?:[^-]|-(?!->)){0,4000}-->|<[^<>]{0,1000}>")
 _ALT = re.compile(r"<img\b[^<>]{0,500}?\balt=\"([^\"<>]{0,1000})\"[^<>]{0,500}>", re.IGNORECASE)
+_BADGE = re.compile(r"/badge/(?P<text>[^/?#]{1,200})")
 _PROSE_FENCES = frozenset({"text", "txt", "markdown", "md", "quote"})
 
 
@@ -202,8 +203,14 @@ def _inline(node: SyntaxTreeNode) -> str:
         elif child.type in ("softbreak", "hardbreak"):
             parts.append("\n")
         elif child.type == "image" and not child.children:
-            parts.append(child.content)
+            parts.append(child.content or _badge(str(child.attrs.get("src", ""))))
     return "".join(parts).strip()
+
+
+def _badge(address: str) -> str:
+    """Return what a badge without a description shows: `/badge/tests-9-green`."""
+    shown = _BADGE.search(address)
+    return " ".join(re.split(r"[-_]|%20", shown["text"])[:-1]) if shown else ""
 
 
 def _plain(node: SyntaxTreeNode) -> str:
