@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import re
+import shutil
+import subprocess
+import tarfile
 import zipfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,8 +23,11 @@ from hpcgate.errors import GateError
 from hpcgate.evidence import load
 from hpcgate.facts import read_yaml
 from hpcgate.lanes import spack_host as host
+from hpcgate.lanes import spack_refusals as refusals
 from hpcgate.lanes import spack_site as site
 from hpcgate.lanes import spack_smoke
+from hpcgate.lanes import spack_source as source
+from hpcgate.lanes import spack_style as style
 from hpcgate.lanes.spack_session import COMMANDS, ENVIRONMENT, LOGS, Session, StageFailed
 from hpcgate.repo import find_root, sha256_file
 from hpcgate.smoke import Smoke, read_report
@@ -159,7 +167,9 @@ def test_what_a_recipe_does_not_know_lies_in_its_prefix(wheels: list[site.Wheel]
 def test_every_requirement_of_the_recipe_is_an_external() -> None:
     needed = site.requirements(facts.load(ROOT).dependencies)
     names = {re.split(r"[<>=]", text)[0] for text in needed}
-    assert names == {"maturin", "numpy", "scikit-learn", "click", "rich"}
+    assert names == {
+        "maturin", "numpy", "scikit-learn", "click", "rich", "pyarrow", "matplotlib",
+    }  # fmt: skip
 
 
 def test_the_scope_is_yaml_that_says_what_it_should(tmp_path: Path) -> None:
@@ -202,16 +212,14 @@ def test_spack_is_found_by_option_variable_and_path(tmp_path: Path) -> None:
     spack = fake_spack(tmp_path / "spack")
     (tmp_path / "links").mkdir()
     (tmp_path / "links" / "spack").symlink_to(spack / "bin" / "spack")
-    assert host.find_spack(spack, {}) == spack
-    assert host.find_spack(None, {"SPACK_ROOT": str(spack), "PATH": ""}) == spack
-    assert host.find_spack(None, {"PATH": str(tmp_path / "links")}) == spack
+    assert source.spack_of(ROOT, spack, {}) == spack
+    assert source.spack_of(ROOT, None, {"SPACK_ROOT": str(spack), "PATH": ""}) == spack
+    assert source.spack_of(ROOT, None, {"PATH": str(tmp_path / "links")}) == spack
 
 
-def test_no_spack_says_what_to_give(tmp_path: Path) -> None:
-    with pytest.raises(GateError, match=r"no Spack: none on PATH; set SPACK_ROOT or give"):
-        host.find_spack(None, {"PATH": str(tmp_path)})
-    with pytest.raises(GateError, match="holds no bin/spack"):
-        host.find_spack(tmp_path, {})
+def test_a_folder_that_is_no_spack_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(GateError, match=r"holds no bin/spack; give --spack-root"):
+        source.spack_of(ROOT, tmp_path, {})
 
 
 def test_the_builtin_repository_is_found(tmp_path: Path) -> None:
@@ -220,13 +228,144 @@ def test_the_builtin_repository_is_found(tmp_path: Path) -> None:
     repo.mkdir(parents=True)
     (repo / "repo.yaml").write_text("repo:\n  namespace: builtin\n")
     for named in (tmp_path / "checkout", tmp_path / "checkout" / "repos", repo):
-        assert host.find_packages(named, spack, {}) == tmp_path / "checkout" / "repos"
+        assert source.packages_of(ROOT, named, spack, {}) == tmp_path / "checkout" / "repos"
     variable = {"SPACK_PACKAGES_ROOT": str(tmp_path / "checkout")}
-    assert host.find_packages(None, spack, variable) == tmp_path / "checkout" / "repos"
-    with pytest.raises(GateError, match="holds no spack_repo/builtin"):
-        host.find_packages(tmp_path, spack, {})
-    with pytest.raises(GateError, match="this Spack has none on disk"):
-        host.find_packages(None, spack, {})
+    assert source.packages_of(ROOT, None, spack, variable) == tmp_path / "checkout" / "repos"
+    with pytest.raises(GateError, match="holds no spack_repo/builtin; give --packages"):
+        source.packages_of(ROOT, tmp_path, spack, {})
+
+
+def git(folder: Path, *arguments: str) -> str:
+    identity = ["-c", "user.name=t", "-c", "user.email=t@localhost"]
+    line = ["git", "-C", str(folder), *identity, *arguments]
+    return subprocess.run(line, check=True, capture_output=True, text=True).stdout.strip()
+
+
+@pytest.fixture
+def forge(checkout: Checkout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two repositories that git takes for the pinned ones, at the pinned commits."""
+    facts_file = checkout.root / "packaging/spack/facts.yaml"
+    for name, held in {
+        "spack": "bin/spack",
+        "spack-packages": "repos/spack_repo/builtin/repo.yaml",
+    }.items():
+        origin = tmp_path / "forge" / f"{name}.git"
+        (origin / held).parent.mkdir(parents=True)
+        (origin / held).write_text("exit 1\n")
+        git(origin, "init", "-q")
+        git(origin, "config", "uploadpack.allowAnySHA1InWant", "true")
+        git(origin, "add", ".")
+        git(origin, "commit", "-qm", "pinned")
+        pinned = read_yaml(facts_file)["packages" if name != "spack" else "spack"]["commit"]
+        facts_file.write_text(
+            facts_file.read_text().replace(pinned, git(origin, "rev-parse", "HEAD"))
+        )
+        (origin / held).write_text("later\n")
+        git(origin, "commit", "-qam", "not pinned")
+    config = tmp_path / "gitconfig"
+    config.write_text(f'[url "{tmp_path}/forge/"]\n  insteadOf = https://github.com/spack/\n')
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(config))
+    return tmp_path / "forge"
+
+
+def test_the_pinned_commits_are_cloned_where_none_is_given(checkout: Checkout, forge: Path) -> None:
+    spack = source.spack_of(checkout.root, None, {"PATH": ""})
+    assert (spack / "bin" / "spack").read_text() == "exit 1\n"
+    assert source.commit_of(spack).startswith(spack.name.removeprefix("spack-"))
+    found = source.packages_of(checkout.root, None, spack, {})
+    assert (found / "spack_repo/builtin/repo.yaml").read_text() == "exit 1\n"
+    # The second time nothing is fetched.
+    (forge / "spack.git").rename(forge / "gone")
+    assert source.spack_of(checkout.root, None, {"PATH": ""}) == spack
+
+
+def test_a_clone_that_fails_leaves_nothing(checkout: Checkout, forge: Path) -> None:
+    (forge / "spack.git").rename(forge / "gone")
+    with pytest.raises(GateError, match=r"no spack: none is given, and git cannot fetch [0-9a-f]+"):
+        source.spack_of(checkout.root, None, {"PATH": ""})
+    assert list((checkout.root / "build" / "spack").iterdir()) == []
+
+
+def test_the_style_checkers_are_those_of_the_builtin_repository(tmp_path: Path) -> None:
+    pins = tmp_path / style.PINS
+    pins.parent.mkdir(parents=True)
+    pins.write_text("clingo==5.8.0\nruff==0.15.11\nvermin==1.8.0\n")
+    assert style.checkers(tmp_path) == ["ruff==0.15.11", "vermin==1.8.0"]
+
+
+@pytest.mark.parametrize(
+    ("described", "passed"),
+    [("Install pyarrow", True), ("Show the relationship of terms", False), ("With CUDA", False)],
+)
+def test_the_catalogue_search_reads_the_variants_only(
+    tmp_path: Path, described: str, passed: bool
+) -> None:
+    printed = (
+        "PythonPackage:   py-mars-earth\n\nDescription:\n    A ship of rocm.\n\n"
+        f"Variants:\n    arrow [false]    false, true\n        {described}\n\n"
+        "Dependencies:\n    cuda\n"
+    )
+    tried = session(tmp_path, Result(0, "", "", 0.1))
+    with contextlib.nullcontext() if passed else pytest.raises(StageFailed):
+        style.check_catalogue(tried, printed)
+    assert (tried.smoke.outcome == "pass") is passed
+
+
+def test_without_a_variants_section_nothing_is_shown(tmp_path: Path) -> None:
+    with pytest.raises(StageFailed):
+        style.check_catalogue(session(tmp_path, Result(0, "", "", 0.1)), "nothing of the kind\n")
+
+
+# Bad input
+
+
+def test_a_case_is_refused_only_with_the_message_and_the_log(tmp_path: Path) -> None:
+    (tmp_path / "scope").mkdir()
+    archive = tmp_path / "x.tar.gz"
+    archive.write_bytes(b"bytes")
+    case = refusals.Case("spoiled", lambda *_: None, "checksum failed")
+    outcomes = {}
+    for said in ("==> Error: checksum failed for x\n", "==> Error: something else\n", None):
+        result = Result(0, "", "", 0.1) if said is None else Result(1, "", said, 0.1)
+        tried = session(tmp_path, result)
+        tried = replace(tried, root=ROOT, logs=tmp_path / "logs")
+        shutil.rmtree(tmp_path / "bad", ignore_errors=True)
+        refusals.refuse(tried, case, archive)
+        (test,) = tried.smoke.tests
+        outcomes[said] = test.passed
+        assert (tmp_path / "logs" / "spoiled" / "install.log").is_file()
+    assert list(outcomes.values()) == [True, False, False]
+
+
+def test_what_is_left_behind_fails_a_case(tmp_path: Path) -> None:
+    (tmp_path / "scope").mkdir()
+    (tmp_path / "opt" / "linux" / "py-mars-earth-2.0.0-abc").mkdir(parents=True)
+    archive = tmp_path / "x.tar.gz"
+    archive.write_bytes(b"bytes")
+    tried = session(tmp_path, Result(1, "", "==> Error: refused\n", 0.1))
+    tried = replace(tried, root=ROOT, logs=tmp_path / "logs")
+    refusals.refuse(tried, refusals.Case("spoiled", lambda *_: None, "refused"), archive)
+    assert [(t.passed, "py-mars-earth-2.0.0-abc" in t.detail) for t in tried.smoke.tests] == [
+        (False, True)
+    ]
+
+
+def test_one_crate_is_taken_out_of_an_archive(tmp_path: Path) -> None:
+    archive = tmp_path / "x.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        for name in ("x/Cargo.toml", "x/vendor/serde-1.0/lib.rs", "x/vendor/serde_json-1.0/lib.rs"):
+            tar.addfile(tarfile.TarInfo(name))
+    with tarfile.open(fileobj=io.BytesIO(refusals.without_crate(archive, "serde"))) as tar:
+        found = tar.getnames()
+    assert found == ["x/Cargo.toml", "x/vendor/serde_json-1.0/lib.rs"]
+    with pytest.raises(GateError, match="holds no crate tokio to leave out"):
+        refusals.without_crate(archive, "tokio")
+
+
+def test_each_bad_input_stands_in_the_guide() -> None:
+    guide = (ROOT / "docs" / "install-spack.md").read_text()
+    rows = guide.partition("## What Spack says")[2].partition("\n## ")[0].count("\n| ") - 2
+    assert rows == len(refusals.CASES)
 
 
 def test_nothing_of_the_caller_leaks_into_the_machine_room(
@@ -312,7 +451,7 @@ def test_without_a_spack_the_outcome_is_unavailable(
     assert spack_smoke.main([]) == 1
     (record,) = [r for r in load(checkout.root) if r.check == "smoke-spack"]
     assert (record.outcome, record.state) == ("unavailable", "current")
-    assert record.reason.startswith("no Spack: none on PATH")
+    assert record.reason.startswith("no spack: none is given, and git cannot fetch")
     assert "unavailable" in capsys.readouterr().err
 
 

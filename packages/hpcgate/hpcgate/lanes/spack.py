@@ -15,9 +15,17 @@ from hpcgate.facts import Dependency, FactModel, Facts, Licence, load_model
 from hpcgate.lanes import spack_lint
 from hpcgate.lanes.base import Problem, render_template
 
-__all__ = ["SpackLane", "spack_range"]
+__all__ = ["FACTS", "Pin", "SpackFacts", "SpackLane", "spack_range"]
 
+FACTS = "packaging/spack/facts.yaml"
 LIBRARY = "py_mars_earth.py.j2"
+
+
+class Pin(FactModel):
+    """Name one commit of one git repository."""
+
+    repository: Annotated[str, Field(pattern=r"^https://\S+\.git$")]
+    commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
 
 
 class SpackFacts(FactModel):
@@ -27,6 +35,8 @@ class SpackFacts(FactModel):
     api: Annotated[str, Field(pattern=r"^v\d+\.\d+$")]
     recipe_licence: Licence
     builtin_copyright: Annotated[str, Field(min_length=1)]
+    spack: Pin
+    packages: Pin
 
 
 class SpackLane:
@@ -70,7 +80,7 @@ def _values(facts: Facts, root: Path) -> dict[str, Any]:
     release, known = facts.release, facts.dependencies
     library = f"py-{release.name}"
     return {
-        "lane": load_model(SpackFacts, root, "packaging/spack/facts.yaml"),
+        "lane": load_model(SpackFacts, root, FACTS),
         "copyright_line": "",
         "release": release,
         "library": library,

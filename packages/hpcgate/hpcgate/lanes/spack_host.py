@@ -1,5 +1,5 @@
 # Language policy: EXEMPT from the Rust-path rule. Finds and runs programs; no computation.
-"""What this machine brings to the Spack smoke: Spack, a toolchain, and a room to run in."""
+"""What this machine brings to the Spack smoke: a toolchain, and a room to run in."""
 
 from __future__ import annotations
 
@@ -19,19 +19,14 @@ from hpcgate.cleanroom.process import Result, quiet, run_group
 from hpcgate.errors import GateError
 
 __all__ = [
-    "BUILTIN",
     "ENGINES",
     "EngineChoice",
     "Places",
     "Room",
-    "commit_of",
-    "find_packages",
-    "find_spack",
     "room",
     "rust_toolchain",
 ]
 
-BUILTIN = Path("spack_repo/builtin")
 IMAGE = "debian-bookworm-spack"
 EngineChoice = EngineName | Literal["none"]
 ENGINES: tuple[EngineChoice, ...] = (*get_args(EngineName), "none")
@@ -47,7 +42,7 @@ class Places:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Return the variables under which Spack runs; the last four are used by the guide."""
+        """Return the variables under which Spack runs; the last five are used by the guide."""
         work = self.work
         return {
             "SPACK_PYTHON": f"{work}/venv/bin/python3",
@@ -59,6 +54,7 @@ class Places:
             "WORK": work,
             "MARS_REPOSITORY": f"file://{work}/origin",
             "MIRROR": f"{work}/site-mirror",
+            "CACHE": f"{work}/site-cache",
             "ENVIRONMENT": f"{work}/environment",
         }
 
@@ -160,62 +156,6 @@ class _Machine:
             wanted = re.compile(r"PIP_(EXTRA_)?INDEX_URL|HOME|(https?|all|no)_proxy|SSL_.*", re.I)
             environment |= {k: v for k, v in os.environ.items() if wanted.fullmatch(k)}
         return run_group(line, environment=environment, timeout=timeout or 900.0)
-
-
-def find_spack(option: Path | None, environment: Mapping[str, str] = os.environ) -> Path:
-    """Return the root of a Spack: the option, `SPACK_ROOT`, or the one on PATH.
-
-    Raises
-    ------
-    GateError
-        If there is none, or the folder named is not one.
-    """
-    named = option or (Path(value) if (value := environment.get("SPACK_ROOT")) else None)
-    if named is None:
-        program = shutil.which("spack", path=environment.get("PATH", os.defpath))
-        if program is None:
-            raise GateError("no Spack: none on PATH", hint="set SPACK_ROOT or give --spack-root")
-        named = Path(program).resolve().parents[1]
-    if not (named / "bin" / "spack").is_file():
-        raise GateError(f"no Spack: {named} holds no bin/spack", hint="give --spack-root")
-    return named.resolve()
-
-
-def find_packages(
-    option: Path | None, spack: Path, environment: Mapping[str, str] = os.environ
-) -> Path:
-    """Return the folder that holds `spack_repo/builtin`.
-
-    It is the option, `SPACK_PACKAGES_ROOT`, or what that Spack is configured with.
-
-    Raises
-    ------
-    GateError
-        If no builtin repository is found there.
-    """
-    named = option or (Path(value) if (value := environment.get("SPACK_PACKAGES_ROOT")) else None)
-    if named is None:
-        told = quiet([str(spack / "bin" / "spack"), "location", "--repo", "builtin"])
-        if told.returncode:
-            raise GateError(
-                "no builtin repository: this Spack has none on disk",
-                hint="set SPACK_PACKAGES_ROOT or give --packages",
-            )
-        named = Path(told.stdout.strip())
-    # A checkout of spack-packages, or the folder of repo.yaml itself.
-    for folder in (named / "repos", named, *named.resolve().parents[1:2]):
-        if (folder / BUILTIN / "repo.yaml").is_file():
-            return folder.resolve()
-    raise GateError(f"no builtin repository: {named} holds no {BUILTIN}", hint="give --packages")
-
-
-def commit_of(folder: Path) -> str:
-    """Return the commit of a checkout, with `+changes` when its files differ from it."""
-    head = quiet(["git", "-C", str(folder), "rev-parse", "HEAD"])
-    if head.returncode:
-        return "not a git checkout"
-    changed = quiet(["git", "-C", str(folder), "status", "--porcelain", "--untracked-files=no"])
-    return head.stdout.strip() + ("+changes" if changed.stdout.strip() else "")
 
 
 def rust_toolchain() -> tuple[str, Path]:

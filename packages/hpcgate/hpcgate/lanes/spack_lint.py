@@ -12,7 +12,7 @@ from pathlib import Path
 from hpcgate.lanes.base import Problem, is_sha256, is_spdx, long_lines
 from hpcgate.repo import read_text
 
-__all__ = ["Directive", "PackageFile", "lint", "read_package"]
+__all__ = ["HARDWARE", "Directive", "PackageFile", "lint", "read_package"]
 
 # The order reviewers expect inside the class.
 ORDER = (

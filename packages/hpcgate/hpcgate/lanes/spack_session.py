@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,10 @@ MODULES = "/etc/profile.d/modules.sh"
 # What docs/install-spack.md has its reader type; a test compares the two.
 COMMANDS = {
     "repository": "spack repo add --name mars $MARS_REPOSITORY",
-    "audit": "spack audit packages mars-earth py-mars-earth",
+    "info": "spack info py-mars-earth",
+    "audit": (
+        "spack audit packages mars-earth py-mars-earth\nspack audit configs\nspack audit externals"
+    ),
     "concretize": "spack spec --fresh mars-earth@{version}",
     "install": "spack install --fresh mars-earth@{version}",
     "test": (
@@ -48,6 +52,19 @@ COMMANDS = {
     "mirror": (
         "spack mirror create --fresh -d $MIRROR --dependencies mars-earth@{version}\n"
         "spack mirror add --type source site file://$MIRROR"
+    ),
+    "variants": (
+        "spack install --fresh mars-earth@{version}+arrow+plots\n"
+        "spack load mars-earth@{version}+arrow+plots\n"
+        "mars-earth doctor"
+    ),
+    "cache": (
+        "spack buildcache push --unsigned $CACHE mars-earth@{version}\n"
+        "spack uninstall -y --dependents py-mars-earth@{version}\n"
+        "spack mirror add --type binary --unsigned cache $CACHE\n"
+        "spack install --fresh --cache-only mars-earth@{version}\n"
+        "spack load mars-earth@{version}\n"
+        "mars-earth --version"
     ),
     "uninstall": "spack uninstall -y --all --dependents py-mars-earth@{version}",
 }
@@ -78,13 +95,14 @@ class Session:
     room: Room
     places: Places
     status: Status
+    logs: Path = LOGS
 
     def say(self, name: str, script: str, *, network: bool = False) -> Result:
         """Run a script and keep its log and its time, whatever comes of it."""
         self.status.update(name)
         done = self.room.run(["bash", "-ec", script], network=None if network else False)
         said = f"$ {script}\n\n{done.stdout}\n{done.stderr}\nexit {done.returncode}\n"
-        write_text(self.root / LOGS / f"{name}.log", said)
+        write_text(self.root / self.logs / f"{name}.log", said)
         self.smoke.measurements[f"{name.replace('-', '_')}_seconds"] = done.seconds
         return done
 
@@ -92,15 +110,16 @@ class Session:
         """Run a step that judges nothing of ours; where it fails, there is no smoke."""
         done = self.say(name, script, network=network)
         if not done.ok:
-            raise GateError(f"{name}: {_why(done)}", hint=f"see {LOGS / name}.log")
+            raise GateError(f"{name}: {_why(done)}", hint=f"see {self.logs / name}.log")
         return done.stdout
 
-    def stage(self, name: str, after: str = "") -> str:
+    def stage(self, name: str, *, before: str = "", after: str = "") -> str:
         """Run one stage of COMMANDS in a shell of its own, without a network."""
         version = str(self.facts.release.version)
         lines = [
             # What a login shell of a site with modules has.
             f"[ ! -e {MODULES} ] || . {MODULES}",
+            before,
             ". $WORK/spack/share/spack/setup-env.sh",
             COMMANDS[name].replace("{version}", version),
             after,
@@ -111,9 +130,20 @@ class Session:
 
     def judge(self, name: str, passed: bool, detail: str, stage: str) -> None:
         """Add a test. A failure names the log of its stage and ends the session."""
-        self.smoke.add(name, passed, detail if passed else f"{detail} (see {LOGS / stage}.log)")
+        self.smoke.add(
+            name, passed, detail if passed else f"{detail} (see {self.logs / stage}.log)"
+        )
         if not passed:
             raise StageFailed
+
+    def keep_build_logs(self) -> None:
+        """Copy the logs of failed builds out of the room."""
+        for log in self.room.work.glob("stage/**/spack-build-out.txt"):
+            shutil.copy(log, self.root / self.logs / f"build-{log.parent.name}.log")
+
+    def prefixes(self) -> list[str]:
+        """Name the prefixes of our packages in the install tree."""
+        return sorted(path.name for path in (self.room.work / "opt").glob("*/*mars-earth-*"))
 
 
 def _why(done: Result) -> str:

@@ -24,9 +24,12 @@ from ruamel.yaml import YAML
 
 from hpcgate.errors import GateError
 from hpcgate.facts import Dependencies, bounds_text
-from hpcgate.lanes.spack_host import BUILTIN, Places
+from hpcgate.lanes import spack_style
+from hpcgate.lanes.spack_host import Places
+from hpcgate.lanes.spack_lint import PackageFile, read_package
 from hpcgate.lanes.spack_session import Session
-from hpcgate.repo import sha256_file, write_text
+from hpcgate.lanes.spack_source import BUILTIN
+from hpcgate.repo import read_text, sha256_file, write_text
 
 __all__ = [
     "Tools",
@@ -36,6 +39,8 @@ __all__ = [
     "fill_mirror",
     "prepare",
     "read_wheels",
+    "recipe_digest",
+    "recipe_of",
     "requirements",
     "scope",
     "store",
@@ -88,8 +93,13 @@ class Wheel:
         return f"py-{self.name}"
 
 
-def prepare(session: Session, spack: Path) -> None:
+def prepare(session: Session, spack: Path, builtin: Path) -> None:
     """Bring Spack, its solver, our recipes, the externals and the configuration into the room.
+
+    Parameters
+    ----------
+    spack, builtin : Path
+        Spack, and the folder of this machine that holds `spack_repo/builtin`.
 
     Raises
     ------
@@ -103,11 +113,13 @@ def prepare(session: Session, spack: Path) -> None:
     shutil.copytree(session.root / SCRIPTS, work / "scripts")
     shutil.copytree(session.root / VECTORS, work / "vectors")
     _make_origin(session)
+    spack_style.lay_out(session, builtin.parent)
 
     wanted = requirements(session.facts.dependencies)
     session.prepare(
         "download",
-        f"python3 -m venv $WORK/venv\n$WORK/venv/bin/{_PIP} install --no-cache-dir clingo\n"
+        f"python3 -m venv $WORK/venv\n$WORK/venv/bin/{_PIP} install --no-cache-dir clingo "
+        f"{shlex.join(spack_style.checkers(builtin.parent))}\n"
         f"$WORK/venv/bin/{_PIP} {_DOWNLOAD} -d $WORK/wheels {shlex.join(wanted)}",
         network=True,
     )
@@ -128,15 +140,25 @@ def prepare(session: Session, spack: Path) -> None:
     _configure(session, externals(contents, known, tools, places))
 
 
-def fill_mirror(session: Session, sdist: Path, digest: str, wrapper: Path | None) -> None:
+def recipe_of(root: Path, folder: str) -> PackageFile:
+    """Return one of our two package files."""
+    (path,) = root.glob(f"spack/spack_repo/*/packages/{folder}/package.py")
+    return read_package(read_text(path))
+
+
+def recipe_digest(root: Path) -> str:
+    """Return the digest that our recipe has for the source archive; Spack compares."""
+    (version,) = recipe_of(root, "py_mars_earth").calls("version")
+    return str(version.keywords["sha256"])
+
+
+def fill_mirror(session: Session, sdist: Path, wrapper: Path | None) -> None:
     """Put every source that the solution builds into the mirror.
 
     Parameters
     ----------
     sdist : Path
         Our source archive.
-    digest : str
-        The digest that our recipe has for it; Spack compares.
     wrapper : Path, optional
         The source archive of Spack's compiler wrapper; Spack fetches it when not given.
     """
@@ -152,7 +174,7 @@ def fill_mirror(session: Session, sdist: Path, digest: str, wrapper: Path | None
     session.prepare("sources", asked, network=True)
     for path in sorted((session.room.work / "sources").iterdir()):
         store(mirror, path)
-    store(mirror, sdist, digest)
+    store(mirror, sdist, recipe_digest(session.root))
     if wrapper is not None:
         store(mirror, wrapper)
     elif version := built.get("compiler-wrapper"):
@@ -170,7 +192,7 @@ def requirements(dependencies: Dependencies) -> list[str]:
     >>> requirements(facts.load(find_root(Path(__file__))).dependencies)[0]
     'maturin>=1.8,<2'
     """
-    listed = dependencies.by_role("build", "run").values()
+    listed = dependencies.by_role("build", "run", "extra").values()
     return [f"{d.names.pypi}{bounds_text(d.bounds)}" for d in listed if d.names.pypi]
 
 
@@ -358,10 +380,11 @@ def _tools(session: Session) -> Tools:
         "python3 -c 'import sys; print(sys.version.split()[0], sys.base_prefix)'\n"
         "gcc -dumpfullversion\ndirname $(dirname $(command -v gcc))\n"
         "$WORK/venv/bin/python3 -c 'import clingo; print(clingo.__version__)'\n"
-        "$WORK/spack/bin/spack --version",
+        "$WORK/spack/bin/spack --version | cut -d' ' -f1\n$WORK/spack/bin/spack arch",
     )
-    python, python_prefix, gcc, gcc_prefix, clingo, spack = told.split()[:6]
+    python, python_prefix, gcc, gcc_prefix, clingo, spack, arch = told.split()
     session.smoke.tools |= {"python": python, "gcc": gcc, "clingo": clingo, "spack": spack}
+    session.smoke.tools["architecture"] = arch
     return Tools(python, python_prefix, gcc, gcc_prefix, session.smoke.tools["rust"])
 
 

@@ -1,9 +1,9 @@
 # Language policy: EXEMPT from the Rust-path rule. Drives Spack in a clean room; no computation.
 """The smoke session of the Spack lane: a real Spack installs the recipe, tests it, uses it.
 
-Spack and its builtin repository are given, never fetched and never replaced by a stand-in. Only
-the preparation reaches a network; everything from the audit to the removal runs without one, on
-the crates that the sdist carries.
+Spack and its builtin repository are given, found, or cloned at pinned commits; never replaced by a
+stand-in. Only the preparation reaches a network; everything from the audit to the removal runs
+without one, on the crates that the sdist carries.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ from hpcgate import facts
 from hpcgate.errors import GateError
 from hpcgate.evidence import Outcome
 from hpcgate.lanes import spack_host as host
+from hpcgate.lanes import spack_refusals as refusals
 from hpcgate.lanes import spack_site as site
-from hpcgate.lanes.spack_lint import PackageFile, read_package
+from hpcgate.lanes import spack_source, spack_style
 from hpcgate.lanes.spack_session import ENVIRONMENT, LOGS, MODULES, Session, StageFailed
-from hpcgate.repo import find_root, read_text, write_text
+from hpcgate.repo import find_root, write_text
 from hpcgate.smoke import Smoke, conclude, exit_status, read_report
 
 __all__ = ["main", "read_test_results", "run"]
@@ -45,6 +46,7 @@ def run(
     packages: Path | None = None,
     wrapper: Path | None = None,
     engine: host.EngineChoice = "auto",
+    bad_input: bool = False,
     keep: bool = False,
 ) -> Outcome:
     """Install the recipe with a real Spack in a clean room, use it, and write the evidence.
@@ -59,6 +61,8 @@ def run(
         The source archive of Spack's compiler wrapper; fetched by Spack when not given.
     engine : {"auto", "podman", "docker", "bwrap", "none"}
         What runs the room. None is this machine itself with its network cut.
+    bad_input : bool
+        Show how Spack refuses bad input, instead of the installation.
     keep : bool
         Keep the work folder as `build/smoke-spack`.
 
@@ -80,12 +84,12 @@ def run(
     console = Console(stderr=True)
     smoke = Smoke()
     try:
-        spack = host.find_spack(spack_root)
-        builtin = host.find_packages(packages, spack)
+        spack = spack_source.spack_of(root, spack_root)
+        builtin = spack_source.packages_of(root, packages, spack)
         rust, toolchain = host.rust_toolchain()
         smoke.tools |= {
-            "spack-commit": host.commit_of(spack),
-            "spack-packages-commit": host.commit_of(builtin),
+            "spack-commit": spack_source.commit_of(spack),
+            "spack-packages-commit": spack_source.commit_of(builtin),
             "rust": rust,
         }
         with (
@@ -94,51 +98,49 @@ def run(
         ):
             smoke.tools |= {"engine": room.engine, "image": room.image}
             try:
-                _show(Session(root, known, smoke, room, places, status), spack, sdist, wrapper)
+                session = Session(root, known, smoke, room, places, status)
+                site.prepare(session, spack, builtin)
+                (refusals.show if bad_input else _show)(session, sdist, wrapper)
+            except StageFailed:
+                pass
             finally:
                 if keep:
                     shutil.rmtree(root / KEPT, ignore_errors=True)
                     shutil.move(room.work, root / KEPT)
     except GateError as error:
         smoke.unavailable = str(error)
-    return conclude(smoke, root, [sdist], CHECK, title=CHECK, logs=f"logs {LOGS}")
+    check = refusals.CHECK if bad_input else CHECK
+    return conclude(smoke, root, [sdist], check, title=check, logs=f"logs {LOGS}")
 
 
-def _show(session: Session, spack: Path, sdist: Path, wrapper: Path | None) -> None:
-    """Go through the stages until one fails."""
-    site.prepare(session, spack)
-    library = _recipe(session.root, "py_mars_earth")
-    recipes = (library, _recipe(session.root, "mars_earth"))
-    (digest,) = [str(version.keywords["sha256"]) for version in library.calls("version")]
-    try:
-        _no_network(session)
-        session.stage("repository", after="spack repo list")
-        session.stage("audit")
-        session.stage("concretize")
-        site.fill_mirror(session, sdist, digest, wrapper)
-        _install(session)
-        expected = {recipe.class_name: set(recipe.tests) for recipe in recipes}
-        for name, passed in read_test_results(session.stage("test"), expected).items():
-            session.judge(name, passed, "", "test")
-        _use(session)
-        # Every clean room has the module command; a machine need not.
-        if session.say("has-modules", f"test -e {MODULES}").ok:
-            session.stage("module")
-        else:
-            session.smoke.tools["modules"] = f"not tried, no {MODULES}"
-        _write_environment(session)
-        session.stage("environment")
-        session.stage("mirror")
-        session.stage("uninstall", after="! spack find mars-earth py-mars-earth")
-        left = ", ".join(_prefixes(session)) or "nothing"
-        session.judge("nothing-left-behind", left == "nothing", left, "uninstall")
-    except StageFailed:
-        return
-
-
-def _recipe(root: Path, folder: str) -> PackageFile:
-    (path,) = root.glob(f"spack/spack_repo/*/packages/{folder}/package.py")
-    return read_package(read_text(path))
+def _show(session: Session, sdist: Path, wrapper: Path | None) -> None:
+    """Go through the stages; the first that fails ends the session."""
+    _no_network(session)
+    session.stage("repository", after="spack repo list")
+    spack_style.check_style(session)
+    spack_style.check_catalogue(session, session.stage("info"))
+    session.stage("audit")
+    session.stage("concretize")
+    site.fill_mirror(session, sdist, wrapper)
+    _install(session)
+    recipes = [site.recipe_of(session.root, name) for name in ("py_mars_earth", "mars_earth")]
+    expected = {recipe.class_name: set(recipe.tests) for recipe in recipes}
+    for name, passed in read_test_results(session.stage("test"), expected).items():
+        session.judge(name, passed, "", "test")
+    _use(session)
+    # Every clean room has the module command; a machine need not.
+    if session.say("has-modules", f"test -e {MODULES}").ok:
+        session.stage("module")
+    else:
+        session.smoke.tools["modules"] = f"not tried, no {MODULES}"
+    _write_environment(session)
+    session.stage("environment")
+    session.stage("mirror")
+    session.stage("cache")
+    session.stage("variants", after="python3 $WORK/scripts/use_variants.py")
+    session.stage("uninstall", after="! spack find mars-earth py-mars-earth")
+    left = ", ".join(session.prefixes()) or "nothing"
+    session.judge("nothing-left-behind", left == "nothing", left, "uninstall")
 
 
 def _no_network(session: Session) -> None:
@@ -153,19 +155,13 @@ def _install(session: Session) -> None:
     try:
         printed = session.stage("install")
     except StageFailed:
-        for log in session.room.work.glob("stage/**/spack-build-out.txt"):
-            shutil.copy(log, session.root / LOGS / f"build-{log.parent.name}.log")
-        left = ", ".join(_prefixes(session)) or "nothing"
+        session.keep_build_logs()
+        left = ", ".join(session.prefixes()) or "nothing"
         session.smoke.add("nothing-half-installed", left == "nothing", left)
         raise
     if total := _TOTAL.search(printed):
         seconds = 60 * int(total[1] or 0) + float(total[2])
         session.smoke.measurements["py_mars_earth_build_seconds"] = seconds
-
-
-def _prefixes(session: Session) -> list[str]:
-    """Name the prefixes of our packages."""
-    return sorted(path.name for path in (session.room.work / "opt").glob("*/*mars-earth-*"))
 
 
 def _use(session: Session) -> None:
@@ -236,6 +232,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--packages", type=Path, help="a checkout of spack-packages")
     parser.add_argument("--compiler-wrapper", type=Path, help="its source archive")
     parser.add_argument("--engine", choices=host.ENGINES, default="auto")
+    parser.add_argument("--bad-input", action="store_true", help="show what Spack refuses, and how")
     parser.add_argument("--keep", action="store_true", help=f"keep the work folder as {KEPT}")
     options = parser.parse_args(arguments)
     outcome = run(
@@ -244,6 +241,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         packages=options.packages,
         wrapper=options.compiler_wrapper,
         engine=options.engine,
+        bad_input=options.bad_input,
         keep=options.keep,
     )
     return 0 if outcome == "pass" else 1
