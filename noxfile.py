@@ -133,6 +133,13 @@ def policy(session: nox.Session) -> None:
 
 
 @task()
+def lanes(session: nox.Session) -> None:
+    """Say which lanes of work each commit of a range touches; `-- main..HEAD`."""
+    gates(session)
+    session.run("hpcgate", "lanes", "check", *(session.posargs or ["origin/main..HEAD"]))
+
+
+@task()
 def doctor(session: nox.Session) -> None:
     """List every tool the sessions use, or the command that installs it."""
     gates(session)

@@ -27,6 +27,8 @@ app = typer.Typer(
 )
 evidence_app = typer.Typer(no_args_is_help=True, help="List and verify evidence records.")
 app.add_typer(evidence_app, name="evidence")
+lanes_app = typer.Typer(no_args_is_help=True, help="Say who may touch what.")
+app.add_typer(lanes_app, name="lanes")
 
 Root = Annotated[Path | None, typer.Option("--root", help="Checkout; found from here by default.")]
 Check = Annotated[bool, typer.Option("--check", help="Change nothing; exit 1 on a difference.")]
@@ -91,7 +93,7 @@ def level(
 
 @app.command()
 def packets(root: Root = None, check: Check = False, release: Release = False) -> None:
-    """Assemble the HPSF and E4S packets from level and evidence.
+    """Assemble the packets for HPSF, E4S and the package managers from level and evidence.
 
     Example: `hpcgate packets --check`
     """
@@ -148,6 +150,32 @@ def doctor(root: Root = None) -> None:
     from hpcgate import doctor as module
 
     _show(module.table(find_root(root)))
+
+
+@lanes_app.command("check")
+def lanes_check(
+    commits: Annotated[str, typer.Argument(help="A range as git takes it.", metavar="BASE..HEAD")],
+    root: Root = None,
+) -> None:
+    """Name the lanes each commit touches; exit 1 where one reaches into another unexplained.
+
+    A commit explains itself by a last line `Crosses-lanes: why`. Example:
+    `hpcgate lanes check main..HEAD`
+    """
+    from hpcgate import ownership
+
+    judged = ownership.check(find_root(root), commits)
+    for commit in judged:
+        print(f"{commit.id} {', '.join(commit.lanes) or 'no lane'}: {commit.subject}")
+        for crossing in commit.crossings:
+            print(f"  {crossing}" + (f"; it says: {commit.reason}" if commit.reason else ""))
+    if refused := [commit.id for commit in judged if commit.refused]:
+        print(
+            f"refused: {', '.join(refused)}; split the commit by lane, "
+            f"or end its message with `{ownership.TRAILER}: why`",
+            file=sys.stderr,
+        )
+        raise typer.Exit(1)
 
 
 @evidence_app.command("list")
