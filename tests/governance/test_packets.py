@@ -312,6 +312,16 @@ def test_sponsors_are_counted(checkout: Any, named: str, missing: int) -> None:
     assert found == ([f"{missing} of 2 sponsors from the council are missing"] if missing else [])
 
 
+def test_the_presentation_fits_its_time_and_names_what_is_unmet(checkout: Any) -> None:
+    checkout.reach(0)
+    packets.build(checkout.root)
+    text = (checkout.root / HPSF / "presentation.md").read_text()
+    minutes = [int(found) for found in re.findall(r"^\| (\d+) \|", text, re.M)]
+    assert sum(minutes) == 20
+    assert "level H0, and what the next level lacks" in text
+    assert "- Criterion 1, " in text and "0 of 2 are named" in text
+
+
 def test_a_stage_that_needs_users_names_their_absence(checkout: Any) -> None:
     edit(checkout, "hpsf/packet.yaml", "maturity: Emerging", "maturity: Established")
     assert any("3 production users" in text for text in packets.build(checkout.root)[0].blockers)
@@ -437,7 +447,7 @@ def test_the_text_of_the_request_quotes_its_record(checkout: Any) -> None:
     text = (checkout.root / BUILTIN / "pull_request.md").read_text()
     assert "\n# py-mars-earth: add new package\n" in f"\n{text}"
     assert f"`{record.id}`" in text and "| spack | 1.2.0.dev0 |" in text
-    assert "Passed: audit." in text
+    assert "\naudit.\n" in text
     # Every dependency of the recipe is named with the file it was read from.
     recipe = (checkout.root / BUILTIN / RECIPE).read_text()
     for name in re.findall(r'depends_on\("([a-z-]+)', recipe):

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -61,9 +61,10 @@ class HPSF:
         return found
 
     def render(self, context: Context, settings: Proposal, blockers: list[str]) -> dict[str, str]:
-        """Return proposal, ballot and readiness."""
-        answered = answers(context, settings=settings, blockers=blockers)
+        """Return proposal, presentation, ballot and readiness."""
         lines = self._ballot(context, settings)
+        names: dict[str, Any] = {"settings": settings, "blockers": blockers, "ballot": lines}
+        answered = answers(context, **names)
         unmet = [line for line in lines if line["status"] == "unmet"]
         note = "Derived from packaging/hpsf and the ledger by `nox -s packets`; not edited here."
         readiness = {
@@ -73,14 +74,8 @@ class HPSF:
         }
         return {
             "proposal.yaml": yaml_text({field.id: text for field, text in answered}, note),
-            "proposal.md": render(
-                context,
-                "proposal.md.j2",
-                settings=settings,
-                blockers=blockers,
-                answered=answered,
-                ballot=lines,
-            ),
+            "proposal.md": render(context, "proposal.md.j2", answered=answered, **names),
+            "presentation.md": render(context, "presentation.md.j2", **names),
             "ballot.yaml": yaml_text({"criteria": lines}, note),
             "readiness.json": json.dumps(readiness, indent=2) + "\n",
         }
