@@ -51,6 +51,7 @@ class Places:
             "SPACK_USER_CACHE_PATH": f"{work}/cache",
             # The builtin repository is read-only, and compiling its recipes each time is slow.
             "PYTHONPYCACHEPREFIX": f"{work}/pycache",
+            "SPACK_COLOR": "never",
             "WORK": work,
             "MARS_REPOSITORY": f"file://{work}/origin",
             "MIRROR": f"{work}/site-mirror",

@@ -125,7 +125,8 @@ class Session:
             after,
         ]
         done = self.say(name, "\n".join(line for line in lines if line))
-        self.judge(name, done.ok, "" if done.ok else _why(done), name)
+        why = "" if done.ok else "; ".join([_why(done), *self._keep_build_logs()])
+        self.judge(name, done.ok, why, name)
         return done.stdout
 
     def judge(self, name: str, passed: bool, detail: str, stage: str) -> None:
@@ -136,14 +137,19 @@ class Session:
         if not passed:
             raise StageFailed
 
-    def keep_build_logs(self) -> None:
-        """Copy the logs of failed builds out of the room."""
-        for log in self.room.work.glob("stage/**/spack-build-out.txt"):
-            shutil.copy(log, self.root / self.logs / f"build-{log.parent.name}.log")
-
     def prefixes(self) -> list[str]:
         """Name the prefixes of our packages in the install tree."""
         return sorted(path.name for path in (self.room.work / "opt").glob("*/*mars-earth-*"))
+
+    def _keep_build_logs(self) -> list[str]:
+        """Copy the logs of failed builds out of the room, and say where they are."""
+        kept = []
+        for log in sorted(self.room.work.glob("stage/**/spack-build-out.txt")):
+            package = log.parent.name.removeprefix("spack-stage-")
+            target = self.logs / f"build-{package}.log"
+            shutil.copy(log, self.root / target)
+            kept.append(f"build log {target}")
+        return kept
 
 
 def _why(done: Result) -> str:

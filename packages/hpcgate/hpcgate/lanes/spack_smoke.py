@@ -155,7 +155,6 @@ def _install(session: Session) -> None:
     try:
         printed = session.stage("install")
     except StageFailed:
-        session.keep_build_logs()
         left = ", ".join(session.prefixes()) or "nothing"
         session.smoke.add("nothing-half-installed", left == "nothing", left)
         raise
