@@ -261,6 +261,7 @@ def a_plan(target: str) -> dict[str, Any]:
             "build": [*build, "cargo-bundle-licenses"],
             "host": ["python-abi3", "python", "pip", "maturin >=1.8,<2"],
             "run": ["python", *run],
+            "run_constraints": ["nrg-pymars <0a0"],
         },
         "tests": [{"script": f"abi3audit {module}"}],
     }
@@ -283,6 +284,7 @@ Breaks = Callable[[dict[str, Any]], object]
         (lambda p: p["requirements"]["host"].remove("python-abi3"), "host is"),
         (lambda p: p["requirements"]["run"].remove("numpy >=1.23"), "run is"),
         (lambda p: p["requirements"]["run"].append("scipy"), "run is"),
+        (lambda p: p["requirements"].pop("run_constraints"), "module has the same name"),
         (lambda p: p["build"].pop("python"), "not version independent"),
         (lambda p: p["build"].update(script=["set X=1"]), "not a line for the shell"),
         (lambda p: p["tests"].clear(), "no test audits"),
@@ -353,8 +355,10 @@ def test_a_wrong_package_is_named(
 def test_a_package_without_a_licence_or_with_another_module_is_named(unpacked: Path) -> None:
     (unpacked / "info" / "licenses" / "LICENSE").unlink()
     (unpacked / "site-packages" / "pymars" / "stray.so").write_text("")
-    modules, licence = package_problems(unpacked, FACTS)
+    (unpacked / "site-packages" / "pymars" / "core.a").write_text("")
+    modules, static, licence = package_problems(unpacked, FACTS)
     assert "stray.so" in modules
+    assert static == "it ships the static library site-packages/pymars/core.a"
     assert licence == "no LICENSE in info/licenses"
 
 

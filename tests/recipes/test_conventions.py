@@ -95,6 +95,7 @@ BROKEN = [
     ("source", RECIPE, "https://github.com", "https://pypi.io"),
     ("noarch", RECIPE, "number: 0", "number: 0\n  noarch: python"),
     ("requirements-order", RECIPE, "  run:\n    - python\n", "  run_: []\n  run:\n    - python\n"),
+    ("conda-build", CONDA_BUILD, "nrg-pymars", "pymars"),
     ("run-python", RECIPE, "  run:\n    - python\n", "  run:\n"),
     ("spec", RECIPE, "    - numpy >=1.23", "    - numpy>=1.23"),
     ("spec", RECIPE, "    - numpy >=1.23", "    - numpy >= 1.23"),

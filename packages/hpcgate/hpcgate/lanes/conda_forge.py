@@ -25,6 +25,7 @@ class CondaForgeFacts(FactModel):
     """Hold `packaging/conda-forge/facts.yaml`."""
 
     extension: Annotated[str, Field(pattern=r"^[a-z_/]+$")]
+    conflicts: dict[Annotated[str, Field(pattern=r"^[a-z0-9_.-]+$")], str]
     build_platform: dict[_Platform, _Platform]
 
 
@@ -59,6 +60,14 @@ class CondaForgeLane:
             "conda-forge/conda-forge.yml": fill("conda-forge.yml"),
             "conda-forge/conda-build/meta.yaml": fill("meta.yaml", str(release.version)),
         }
+
+    def upstream(self, facts: Facts, root: Path) -> dict[str, str]:
+        """Return the folder that staged-recipes takes; it moves the settings to the feedstock."""
+        folder = f"recipes/{facts.release.name}"
+        ours = self.render(facts, root)
+        files = {"recipe.yaml": f"conda-forge/{folder}/", "conda-forge.yml": "conda-forge/"}
+        # There nothing is generated: the first line, which says so, stays here.
+        return {f"{folder}/{n}": ours[f"{room}{n}"].partition("\n")[2] for n, room in files.items()}
 
     def lint(self, root: Path) -> list[Problem]:
         """Return the rules of conda-forge that the committed files break."""

@@ -26,7 +26,7 @@ ORDER = (
     "about",
     "extra",
 )
-REQUIREMENTS = ["build", "host", "run"]
+REQUIREMENTS = ["build", "host", "run", "run_constraints"]
 # A name, then what is wanted of it, then a build: three fields at most, one space between them.
 SPEC = re.compile(r"[a-z0-9_.-]+( [^ ]*[^ =<>!~,])?( [^ ]+)?")
 # The global pinning sets these; a recipe that sets them too is refused.
@@ -148,7 +148,7 @@ def _broken_requirements(requirements: dict[str, Any]) -> Iterator[tuple[str, st
             yield "host", f"{name} is missing from host"
     if "python" not in [spec.split()[0] for spec in run]:
         yield "run-python", "what is built with python runs with python"
-    for spec in host + run:
+    for spec in host + run + specs(requirements.get("run_constraints", [])):
         if spec.startswith("python ") or spec.startswith(("python>", "python<", "python=")):
             yield "python", f"`{spec}`: python has no bounds in a compiled package"
         elif not SPEC.fullmatch(spec):

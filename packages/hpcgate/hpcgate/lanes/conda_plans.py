@@ -55,6 +55,8 @@ def plan_problems(target: str, build: str, recipe: dict[str, Any], facts: Facts)
     if sorted(run) != sorted(wanted):
         problems.append(f"run is {', '.join(run)}, not {', '.join(wanted)}")
 
+    if not requirements.get("run_constraints"):
+        problems.append("nothing keeps away the package whose module has the same name")
     if not recipe["build"].get("python", {}).get("version_independent"):
         problems.append("the package is not version independent")
     script = recipe["build"]["script"]
@@ -135,6 +137,8 @@ def package_problems(unpacked: Path, facts: Facts) -> list[str]:
     modules = [path for path in files if path.endswith((".so", ".pyd"))]
     if modules != [module]:
         problems.append(f"its compiled modules are {', '.join(modules) or 'none'}, not {module}")
+    if static := [path for path in files if path.endswith((".a", ".lib"))]:
+        problems.append(f"it ships the static library {static[0]}")
     if stray := [path for path in files if path.startswith("site-packages/vendor")]:
         problems.append(f"it holds {stray[0]}")
     return problems + _licence_problems(unpacked / "info" / "licenses", facts)

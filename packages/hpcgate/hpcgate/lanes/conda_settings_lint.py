@@ -68,6 +68,7 @@ def _conda_build(path: Path, recipe: dict[str, Any]) -> Iterator[tuple[str, str]
         ("number", old["build"]["number"], recipe["build"]["number"]),
         ("host", old["requirements"]["host"], _without_abi3(requirements["host"])),
         ("run", old["requirements"]["run"], requirements["run"]),
+        ("conflicts", old["requirements"]["run_constrained"], requirements["run_constraints"]),
         ("imports", old["test"]["imports"], recipe["tests"][0]["python"]["imports"]),
         *((key, old["about"][key], about[key]) for key in ("summary", "license", "license_file")),
         ("maintainers", old["extra"]["recipe-maintainers"], recipe["extra"]["recipe-maintainers"]),
