@@ -41,7 +41,7 @@ class Checkout:
         for name in COPIED:
             if (ROOT / "packaging" / name).exists():
                 shutil.copy(ROOT / "packaging" / name, facts)
-        for name in ("hpsf", "e4s", "packets", "spack", "upstream"):
+        for name in ("hpsf", "e4s", "packets", "spack", "conda-forge", "upstream"):
             shutil.copytree(ROOT / "packaging" / name, facts / name)
         levels = (ROOT / "packaging" / "levels.yaml").read_text()
         (facts / "levels.yaml").write_text(levels.replace("session: null", "session: later"))

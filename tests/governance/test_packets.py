@@ -19,7 +19,7 @@ from hpcgate.repo import find_root
 
 ROOT = find_root(Path(__file__).parent)
 HPSF, E4S = "submissions/hpsf", "submissions/e4s"
-UPSTREAM = ["submissions/upstream/spack"]
+UPSTREAM = ["submissions/upstream/spack", "submissions/upstream/conda-forge"]
 FORM_IDS = [
     "project-name", "project-description", "mission-alignment", "project-website",
     "open-source-license", "code-of-conduct", "governance-practices", "tac-sponsors",
@@ -452,3 +452,39 @@ def test_the_text_of_the_request_quotes_its_record(checkout: Any) -> None:
     recipe = (checkout.root / BUILTIN / RECIPE).read_text()
     for name in re.findall(r'depends_on\("([a-z-]+)', recipe):
         assert f"| `{name}" in text, name
+
+
+STAGED = "submissions/upstream/conda-forge"
+
+
+def test_staged_recipes_gets_our_recipe_and_the_settings_of_the_feedstock(checkout: Any) -> None:
+    packets.build(checkout.root)
+    folder = checkout.root / STAGED / "recipes" / "mars-earth"
+    assert sorted(path.name for path in folder.iterdir()) == ["conda-forge.yml", "recipe.yaml"]
+    for name, ours in (("recipe.yaml", "recipes/mars-earth/"), ("conda-forge.yml", "")):
+        text = (ROOT / "conda-forge" / ours / name).read_text()
+        assert (folder / name).read_text() == text.partition("\n")[2]
+
+
+def boxes(checkout: Any) -> dict[str, bool]:
+    """Return the checklist: the first words of each line, and whether it is ticked."""
+    text = (checkout.root / STAGED / "pull_request.md").read_text()
+    found = re.findall(r"^- \[(.)\] ((?:\S+ ){2}\S+)", text, re.MULTILINE)
+    assert len(found) == 11
+    return {words: mark == "x" for mark, words in found}
+
+
+def test_a_box_is_ticked_where_a_record_shows_it(checkout: Any) -> None:
+    packets.build(checkout.root)
+    assert [words for words, ticked in boxes(checkout).items() if ticked] == ["Title of this"]
+    passed = ["package-is-as-it-should-be", "recipe-keeps-the-rules"]
+    checkout.record("smoke-conda-forge", tools={"channel": "70 stand-ins"}, passed=passed)
+    packets.build(checkout.root)
+    assert "| channel | 70 stand-ins |" in (checkout.root / STAGED / "pull_request.md").read_text()
+    # The release is not published, and nobody has commented yet.
+    assert [words for words, ticked in boxes(checkout).items() if not ticked] == [
+        "Source is from", "GitHub users listed", "When in trouble,",
+    ]  # fmt: skip
+    edit(checkout, "release.yaml", "published: false", "published: true")
+    packets.build(checkout.root)
+    assert boxes(checkout)["Source is from"]

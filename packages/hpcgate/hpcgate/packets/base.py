@@ -30,6 +30,9 @@ _UNFINISHED = re.compile(
     re.IGNORECASE,
 )
 
+# conda-forge's recipes are full of these, and rattler-build fills them.
+_EXPRESSION = re.compile(r"\$\{\{ [^{}\n]+ \}\}")
+
 
 class Settings(FactModel):
     """What every `packaging/<target>/packet.yaml` says.
@@ -188,8 +191,10 @@ def placeholders(text: str) -> list[str]:
     --------
     >>> placeholders("Write to <name> at <https://github.com>, TBD")
     ['<name>', 'TBD']
+    >>> placeholders("version: ${{ version }}, {{ version }}")
+    ['{{', '}}']
     """
-    return _UNFINISHED.findall(text)
+    return _UNFINISHED.findall(_EXPRESSION.sub("", text))
 
 
 def render(context: Context, template: str, *, inline: bool = False, **names: Any) -> str:
