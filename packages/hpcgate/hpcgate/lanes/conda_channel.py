@@ -100,15 +100,18 @@ def given_channel(
     compilers = [f"{pins[name][0]}_{PLATFORM}" for name in ("c_compiler", "rust_compiler")]
     names = [*(d.names.conda for d in known if d.names.conda), *compilers, "python-abi3", "pip"]
     found = sandbox.ask("find", "channel", channel=uri, names=["python", *names], platform=PLATFORM)
+    # A record is committed, so it names no folder of this machine.
+    shown = "the channel on disk" if uri.startswith("file:") else uri
     if not found["read"]:
-        raise Unavailable(f"{uri} cannot be read: {found['why']}", hint=sandbox.see("channel"))
+        why = found["why"].replace(uri.removeprefix("file://").rstrip("/"), "")
+        raise Unavailable(f"{shown} cannot be read: {why}", hint=sandbox.see("channel"))
     if lacking := [name for name in names if not found["versions"].get(name)]:
-        raise Unavailable(f"{uri} has no {', '.join(lacking)}", hint=sandbox.see("channel"))
+        raise Unavailable(f"{shown} has no {', '.join(lacking)}", hint=sandbox.see("channel"))
     minors = {version.rpartition(".")[0] for version in found["versions"].get("python", [])}
     second = next((minor for minor in newer if minor in minors), None)
     if oldest not in minors or second is None:
-        raise Unavailable(f"{uri} has no Python {oldest}, or none of {', '.join(newer)}")
-    described = {"channel": f"{uri}, with the pins of {variants.name}"}
+        raise Unavailable(f"{shown} has no Python {oldest}, or none of {', '.join(newer)}")
+    described = {"channel": f"{shown}, with the pins of {variants.name}"}
     return Channel(uri, (oldest, second), pins, described)
 
 
