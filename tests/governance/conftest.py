@@ -81,6 +81,9 @@ class Checkout:
         options.setdefault("started", self._clock)
         options.setdefault("finished", self._clock + timedelta(minutes=1))
         options.setdefault("command", "nox -s x")
+        known = evidence.contract(self.root).checks.get(check)
+        if known and known.kind == "benchmark":
+            options.setdefault("measurements", {"seconds": 1.5})
         if outcome != "pass":
             options.setdefault("reason", "because")
         return evidence.record(

@@ -188,15 +188,16 @@ def evidence_list(root: Root = None) -> None:
 
 @evidence_app.command("verify")
 def evidence_verify(root: Root = None, release: Release = False) -> None:
-    """Re-check every digest; exit 1 on a tampered or unreadable record.
+    """Re-check every digest, name what is stale and since when; exit 1 on a finding.
 
-    With `--release` a stale record counts as a finding too.
+    A tampered or unreadable record is a finding; with `--release` a stale one is too.
     """
     from hpcgate import evidence
 
-    findings = evidence.verify(find_root(root), release=release)
-    for finding in findings:
-        print(finding)
+    where = find_root(root)
+    findings = evidence.verify(where, release=release)
+    for line in (*findings, *evidence.summary(where)):
+        print(line)
     raise typer.Exit(1 if findings else 0)
 
 

@@ -168,9 +168,11 @@ def level_name(level: int) -> str:
 def markdown(root: Path) -> str:
     """Return the requirements of every level as one Markdown table."""
     facts = contract(root.resolve())
-    rows = ["| Level required | Id | Evidence required | Command |", "| --- | --- | --- | --- |"]
+    rows = ["| Level required | Id | Evidence required | Kind | Command |"]
+    rows += ["| --- | --- | --- | --- | --- |"]
     rows += [
-        f"| H{wanted.level} | `{wanted.id}` | {wanted.title} | `{wanted.remedy}` |"
+        f"| H{wanted.level} | `{wanted.id}` | {wanted.title} "
+        f"| {facts.checks[wanted.check].kind} | `{wanted.remedy}` |"
         for wanted in facts.requirements
     ]
     return "\n".join(rows) + "\n"

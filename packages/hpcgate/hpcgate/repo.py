@@ -14,6 +14,7 @@ from hpcgate.errors import GateError
 __all__ = [
     "find_root",
     "git",
+    "printable",
     "read_text",
     "sha256_bytes",
     "sha256_file",
@@ -42,8 +43,13 @@ def find_root(start: Path | None = None) -> Path:
 def git(root: Path, *arguments: str) -> str:
     """Return what a git command prints, or raise a GateError with git's own message."""
     try:
+        # A name in git is bytes; one that is no UTF-8 stays what the file system calls it.
         done = subprocess.run(
-            ["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True
+            ["git", "-C", str(root), *arguments],
+            capture_output=True,
+            encoding="utf-8",
+            errors="surrogateescape",
+            check=True,
         )
     except FileNotFoundError:
         raise GateError("git is not installed", hint="apt-get install git") from None
@@ -64,6 +70,17 @@ def tracked_files(root: Path) -> list[Path]:
     listed = git(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
     names = {name for name in listed.split("\0") if name}
     return sorted(Path(name) for name in names if os.path.lexists(root / name))
+
+
+def printable(text: str) -> str:
+    r"""Return text as one line that any terminal can show: control characters are spelled out.
+
+    Examples
+    --------
+    >>> print(printable("red \x1b[31m and\na new line"))
+    red \x1b[31m and\na new line
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def sha256_bytes(content: bytes) -> str:

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from hpcgate.evidence import Record
 from hpcgate.levels import Assessment, Status, level_name
+from hpcgate.repo import printable
 
 if TYPE_CHECKING:
     from hpcgate.packets import Packet
@@ -101,5 +102,5 @@ def _verdict(assessment: Assessment) -> Text:
 
 
 def _plain(words: str) -> Text:
-    """Keep square brackets and colons as they are; rich would read them as markup."""
-    return Text(words)
+    """Keep square brackets, which rich would read as markup, and spell out control codes."""
+    return Text("\n".join(map(printable, words.split("\n"))))

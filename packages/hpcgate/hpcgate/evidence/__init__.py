@@ -15,16 +15,20 @@ Examples
 """
 
 from hpcgate.evidence.contract import Check, Contract, HostClass, Requirement, contract, host_class
+from hpcgate.evidence.history import Change, History
 from hpcgate.evidence.junit import read_junit
-from hpcgate.evidence.ledger import LEDGER, Finding, Ledger, Record, load, record, scan, verify
+from hpcgate.evidence.ledger import LEDGER, Finding, Ledger, Record, load, record, scan
 from hpcgate.evidence.options import record_options
 from hpcgate.evidence.statement import Outcome
+from hpcgate.evidence.verdict import latest, summary, verify
 
 __all__ = [
     "LEDGER",
+    "Change",
     "Check",
     "Contract",
     "Finding",
+    "History",
     "HostClass",
     "Ledger",
     "Outcome",
@@ -32,10 +36,12 @@ __all__ = [
     "Requirement",
     "contract",
     "host_class",
+    "latest",
     "load",
     "read_junit",
     "record",
     "record_options",
     "scan",
+    "summary",
     "verify",
 ]

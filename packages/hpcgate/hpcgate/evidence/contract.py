@@ -13,6 +13,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, model_validator
 
 from hpcgate.errors import GateError
+from hpcgate.evidence.statement import Kind
 from hpcgate.facts import FactModel, load_model
 from hpcgate.repo import sha256_file
 
@@ -47,10 +48,12 @@ class Level(FactModel):
 class Check(FactModel):
     """One check: the session that records it, what it shows, and what it depends on.
 
+    `kind` is the evidence that satisfies it: tests that passed, or a benchmark with its numbers.
     `session` is null while no session records the check; then `reason` says which work adds it.
     """
 
     session: Text | None
+    kind: Kind = "test"
     shows: Text
     inputs: tuple[Text, ...] = Field(min_length=1)
     reason: str = ""
@@ -63,11 +66,15 @@ class Check(FactModel):
 
 
 class Requirement(FactModel):
-    """One deliverable of a level, the check that shows it and the command that runs the check."""
+    """One deliverable of a level, the check that shows it and the command that runs the check.
+
+    `deliverable` quotes the contract; several requirements may share one.
+    """
 
     id: Name
     level: LevelNumber
     title: Text
+    deliverable: Text
     check: Name
     remedy: Text
 

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+import stat
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -16,13 +18,15 @@ from hpcgate.errors import GateError
 from hpcgate.evidence.contract import CONTRACT, Contract, contract, host_class
 from hpcgate.evidence.inputs import Tree, changes
 from hpcgate.evidence.statement import Outcome, Run, as_utc, build, parse, reasons
-from hpcgate.repo import git, sha256_bytes, sha256_file, write_text
+from hpcgate.repo import git, printable, sha256_bytes, sha256_file, write_text
 
-__all__ = ["LEDGER", "Finding", "Ledger", "Record", "load", "record", "scan", "verify"]
+__all__ = ["LEDGER", "Finding", "Ledger", "Record", "load", "record", "scan"]
 
 LEDGER = Path("submissions/evidence")
 STAMP = "%Y%m%dT%H%M%S%fZ"
 FILE_NAME = re.compile(r"(\d{8}T\d{12}Z)-([0-9a-f]{64})\.json")
+# The largest record known is below 100 kB; a reader that takes any size can be made to run out.
+MOST_BYTES = 8 << 20
 # Clocks are wrong by minutes at worst; a record from further ahead cannot be believed.
 CLOCK_TOLERANCE = timedelta(minutes=10)
 
@@ -86,7 +90,7 @@ class Finding:
     stamp: str = ""
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.problem}: {self.message}"
+        return printable(f"{self.path}: {self.problem}: {self.message}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +162,7 @@ def record(
         raise GateError(f"check {check}: a pass needs at least one subject")
     try:
         run = Run(
+            kind=facts.checks[check].kind,
             check=check,
             outcome=outcome,
             reason=reason,
@@ -211,41 +216,44 @@ def load(root: Path) -> list[Record]:
     return list(scan(root).records)
 
 
-def verify(root: Path, *, release: bool = False) -> list[Finding]:
-    """Return what is wrong with the ledger; with `release` a stale record is a finding too.
-
-    Only the latest record of a check can be stale in a way that matters; older ones are history.
-    """
-    ledger = scan(root)
-    findings = list(ledger.findings)
-    if release:
-        latest = {known.check: known for known in ledger.records if known.state != "tampered"}
-        findings += [
-            Finding(known.path, "stale", "; ".join(known.changed), known.check)
-            for known in latest.values()
-            if known.state == "stale"
-        ]
-    return sorted(findings, key=str)
-
-
 def scan(root: Path) -> Ledger:
     """Read the whole ledger once: records and findings."""
     root = root.resolve()
     facts, tree = contract(root), Tree(root)
     records: list[Record] = []
     findings = _removed(root)
-    top = root / LEDGER
-    for path in sorted(top.rglob("*")) if top.is_dir() and not top.is_symlink() else []:
+    for path, problem in _files(root):
         relative = path.relative_to(root).as_posix()
-        if path.is_symlink():
-            message = "a record is a plain file"
-            findings.append(Finding(relative, "symlink", message, path.parent.name, "~"))
-        elif path.is_file() and not (path.parent == top and path.name == "README.md"):
+        if problem:
+            check = path.name if path.parent == root / LEDGER else path.parent.name
+            findings.append(Finding(relative, *problem, check, "~"))
+        else:
             _read(path, relative, facts, tree, records, findings)
-    if top.is_symlink():
-        findings.append(Finding(LEDGER.as_posix(), "symlink", "the ledger is a plain folder"))
     records.sort(key=lambda known: (known.finished, known.digest))
     return Ledger(tuple(records), tuple(findings))
+
+
+def _files(root: Path) -> Iterator[tuple[Path, tuple[str, str] | None]]:
+    """Walk the ledger: each entry but folders, with what is wrong with its kind, if anything."""
+    top = root / LEDGER
+    if top.resolve() != top:
+        yield top, ("symlink", "the ledger is a plain folder")
+        return
+    closed: list[OSError] = []
+    for folder, folders, names in os.walk(top, onerror=closed.append):
+        folders.sort()
+        here = Path(folder)
+        for name in sorted({*names, *(f for f in folders if (here / f).is_symlink())}):
+            mode = (here / name).lstat().st_mode
+            if stat.S_ISLNK(mode):
+                yield here / name, ("symlink", "a record is a plain file")
+            elif not stat.S_ISREG(mode):
+                yield here / name, ("special", "a record is a plain file")
+            elif here != top or name != "README.md":
+                yield here / name, None
+    for error in closed:
+        if os.path.lexists(error.filename):
+            yield Path(error.filename), ("unreadable", error.strerror or "cannot be read")
 
 
 def _read(
@@ -272,6 +280,9 @@ def _read(
         findings.append(Finding(relative, problem, message, check, when))
 
     try:
+        if path.stat().st_size > MOST_BYTES:
+            found("too-large", f"a record has at most {MOST_BYTES >> 20} MiB")
+            return
         content = path.read_bytes()
     except OSError as error:
         found("unreadable", error.strerror or "cannot be read")
@@ -287,7 +298,7 @@ def _read(
     if tampered:
         found("tampered", "its bytes do not match the digest in its name")
         records.append(Record(relative, digest, "tampered", (), run))
-    elif run.finished_on.astimezone(timezone.utc).strftime(STAMP) != stamp or run.check != check:
+    elif run.finished_on.strftime(STAMP) != stamp or run.check != check:
         found("wrong-name", f"it is a record of {run.check} at {run.finished_on.isoformat()}", "~")
     elif run.finished_on > datetime.now(timezone.utc) + CLOCK_TOLERANCE:
         found("clock", f"it ends in the future, at {run.finished_on.isoformat()}")
@@ -295,6 +306,8 @@ def _read(
         found("unknown-check", f"{CONTRACT} has no check {check}")
     elif facts.checks[check].session is None:
         found("unknown-check", f"no session records {check} yet")
+    elif run.kind != facts.checks[check].kind:
+        found("wrong-kind", f"{CONTRACT} wants a {facts.checks[check].kind}, not a {run.kind}")
     else:
         changed = changes(run.inputs, tree.select(facts.checks[check].inputs))
         records.append(Record(relative, digest, "stale" if changed else "current", changed, run))

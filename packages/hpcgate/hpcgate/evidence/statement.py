@@ -1,5 +1,5 @@
 # Language policy: EXEMPT from the Rust-path rule. Builds and validates JSON documents.
-"""A record's bytes: an in-toto Statement v1 with the test-result predicate and our own fields."""
+"""A record's bytes: an in-toto Statement v1 that says what a test or a benchmark showed."""
 
 from __future__ import annotations
 
@@ -14,17 +14,31 @@ from in_toto_attestation.predicates.test_result.v0.test_result_pb2 import TestRe
 from in_toto_attestation.v1 import statement_pb2
 from in_toto_attestation.v1.resource_descriptor import ResourceDescriptor
 from in_toto_attestation.v1.statement import Statement
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 
 from hpcgate.errors import GateError
 
-__all__ = ["Outcome", "Run", "as_utc", "build", "parse", "reasons"]
+__all__ = ["Kind", "Outcome", "Run", "as_utc", "build", "parse", "reasons"]
 
-PREDICATE = "https://in-toto.io/attestation/test-result/v0.1"
+# in-toto has no predicate for a benchmark; the address of ours leads to its description.
+PREDICATES = {
+    "test": "https://in-toto.io/attestation/test-result/v0.1",
+    "benchmark": "https://github.com/edithatogo/mars/blob/main/docs/benchmark_predicate.md#v1",
+}
 OURS = "marsEarth"
 
+Kind = Literal["test", "benchmark"]
 Outcome = Literal["pass", "fail", "unavailable"]
+Moment = Annotated[AwareDatetime, AfterValidator(lambda when: _in_utc(when))]
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 # The predicate has no word for "could not run". WARNED would read as a success to a verifier that
@@ -39,14 +53,15 @@ class Run(BaseModel):
         frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True
     )
 
+    kind: Kind = Field(default="test", exclude=True)
     check: str
     outcome: Outcome
     reason: str
     host_class: str
     commit: str
     command: str = Field(min_length=1)
-    started_on: AwareDatetime
-    finished_on: AwareDatetime
+    started_on: Moment
+    finished_on: Moment
     tools: dict[str, str]
     measurements: dict[str, Any]
     inputs: dict[str, Digest] = Field(min_length=1)
@@ -65,6 +80,12 @@ class Run(BaseModel):
         for name, value in self.measurements.items():
             if isinstance(value, float) and not math.isfinite(value):
                 raise ValueError(f"measurement {name} is not a finite number")
+        if self.kind == "benchmark":
+            numbers = [v for v in self.measurements.values() if type(v) in (int, float)]
+            if self.outcome == "pass" and not numbers:
+                raise ValueError("a benchmark that passes holds at least one measured number")
+            if self.passed or self.failed:
+                raise ValueError("a benchmark holds measurements, not tests")
         return self
 
 
@@ -75,22 +96,21 @@ def build(run: Run, configuration: Mapping[str, str]) -> bytes:
     """
     ours = run.model_dump(by_alias=True)
     ours |= {"startedOn": _stamp(run.started_on), "finishedOn": _stamp(run.finished_on)}
-    predicate = {
+    predicate: dict[str, Any] = {
         "result": RESULT[run.outcome],
         "configuration": [
             {"name": name, "digest": {"sha256": digest}} for name, digest in configuration.items()
         ],
-        "passedTests": list(run.passed),
-        "warnedTests": [],
-        "failedTests": list(run.failed),
     }
+    if run.kind == "test":
+        predicate |= {"passedTests": [*run.passed], "warnedTests": [], "failedTests": [*run.failed]}
     json_format.ParseDict(predicate, TestResult())
     statement = Statement(
         [
             ResourceDescriptor(name=name, digest={"sha256": digest}).pb
             for name, digest in sorted(run.subjects.items())
         ],
-        PREDICATE,
+        PREDICATES[run.kind],
         {**predicate, OURS: ours},
     )
     statement.validate()
@@ -116,7 +136,10 @@ def parse(content: bytes) -> Run:
     except (RecursionError, ValueError):
         raise GateError("is JSON beyond every reasonable limit") from None
     try:
+        json.dumps(document, ensure_ascii=False).encode()
         return _parse_statement(document)
+    except UnicodeEncodeError:
+        raise GateError("holds half a surrogate pair, which is no text") from None
     except ValidationError as error:
         raise GateError(reasons(error)) from None
     except (json_format.Error, ValueError, TypeError, KeyError, AttributeError) as error:
@@ -140,7 +163,10 @@ def as_utc(when: datetime | str) -> datetime:
             raise GateError(f"{when!r} is not an ISO 8601 time") from None
     if when.tzinfo is None:
         raise GateError(f"{when.isoformat()} has no offset from UTC", hint="append +00:00")
-    return when.astimezone(timezone.utc)
+    try:
+        return _in_utc(when)
+    except ValueError as error:
+        raise GateError(str(error)) from None
 
 
 def reasons(error: ValidationError) -> str:
@@ -158,8 +184,9 @@ def _parse_statement(document: Any) -> Run:
         raise TypeError("the document is not a map")
     statement = Statement.copy_from_pb(json_format.ParseDict(document, statement_pb2.Statement()))
     statement.validate()
-    if document["predicateType"] != PREDICATE:
-        raise ValueError(f"the predicate is not {PREDICATE}")
+    kinds = [kind for kind, uri in PREDICATES.items() if uri == document["predicateType"]]
+    if not kinds:
+        raise ValueError(f"the predicate is not one of {', '.join(PREDICATES.values())}")
     predicate = dict(document["predicate"])
     ours = dict(predicate.pop(OURS))
     result = json_format.ParseDict(predicate, TestResult())
@@ -173,6 +200,7 @@ def _parse_statement(document: Any) -> Run:
     run = Run.model_validate(
         {
             **ours,
+            "kind": kinds[0],
             "subjects": subjects,
             "passed": tuple(result.passed_tests),
             "failed": tuple(result.failed_tests),
@@ -183,5 +211,12 @@ def _parse_statement(document: Any) -> Run:
     return run
 
 
+def _in_utc(when: datetime) -> datetime:
+    try:
+        return when.astimezone(timezone.utc)
+    except OverflowError:
+        raise ValueError(f"{when.isoformat()} is beyond the calendar in UTC") from None
+
+
 def _stamp(when: datetime) -> str:
-    return when.astimezone(timezone.utc).isoformat(timespec="microseconds")
+    return when.isoformat(timespec="microseconds")
