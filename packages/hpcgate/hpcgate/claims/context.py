@@ -87,6 +87,7 @@ _LISTED = word_set(", and or /")
 _TYPES = word_set(
     "int float str bool integer string boolean optional callable array number list dict"
 )
+_PEOPLE = word_set("you one people users everybody everyone")
 _MODALS = word_set("may might could can would")
 # Data that others made and we take: what is said of it is said of us.
 _DATA = word_set(
@@ -173,12 +174,10 @@ def lead_status(lexicon: Lexicon, text: str) -> Status:
     if not reading.clauses:
         return ""
     clause = reading.clauses[-1]
-    if (
-        len(last[0].words) <= _BRIEF
-        and not reading.terms
-        and answer(lexicon, last[0].text) == "deny"
-    ):
-        return "deny"
+    if len(last[0].words) <= _BRIEF and not reading.terms:
+        short = answer(lexicon, last[0].text)
+        if short in _BARE:
+            return short
     if reading.group("failing"):
         return "deny"
     if reading.group("policy") or (reading.group("quoting") and _names_wording(reading)):
@@ -272,6 +271,8 @@ def owner(reading: Reading, clause: Clause, inherited: Owner) -> Owner:
         return "ours"
     if reading.within("redirect", clause) or _sent_away(reading, others):
         return "other"
+    if _with_another(reading, clause, others):
+        return "other"
     if any(m.start < limit for m in others) and not _compared(reading, clause):
         return "ours" if _enabled(reading, clause, ours, limit) else "other"
     if _tool_itself(reading, clause, verb):
@@ -291,6 +292,16 @@ def _tool_itself(reading: Reading, clause: Clause, verb: int | None) -> bool:
         and reading.low(clause.start) in _TOOLS
         and not any(reading.low(i) in _OUR_THINGS for i in range(clause.start, clause.end))
         and not reading.within("ours", clause)
+    )
+
+
+def _with_another(reading: Reading, clause: Clause, others: list[Match]) -> bool:
+    """Whether somebody does it by means of another project: `With XGBoost you can ...`."""
+    return any(
+        m.start == clause.start + 1
+        and reading.low(clause.start) in ("with", "using", "in", "under")
+        and (reading.low(m.end) in _PEOPLE or reading.low(m.end + 1) in _PEOPLE)
+        for m in others
     )
 
 

@@ -167,6 +167,7 @@ def _bare_opening(reading: Reading, start: int, place: int) -> bool:
         start < place - 1
         and reading.low(start) in ("without", "with", "on", "in", "given", "from", "at")
         and reading.finite(start, place) is None
+        and not any(start <= m.start < place for m in reading.group("others"))
         and reading.finite(place + 1, min(place + 3, len(reading.words))) is not None
     )
 

@@ -24,7 +24,7 @@ def row_claims(judge: Judge, unit: Unit) -> list[Claim]:
     head = " ; ".join(headers)
     label, first = cells[0], headers[0] if headers else ""
     usage = bool(_USAGE.search(first))
-    if not usage and _rule_table(judge, head):
+    if not usage and _rule_table(judge, head, label):
         return []
     if any(judge.lead(lead) in _WORLD for lead in unit.leads):
         return []
@@ -77,7 +77,9 @@ def _cell(judge: Judge, header: str, cell: str) -> Status:
     return reply if reply != "" or cell.strip() else "deny"
 
 
-def _rule_table(judge: Judge, head: str) -> bool:
+def _rule_table(judge: Judge, head: str, label: str) -> bool:
+    if _LEVEL.fullmatch(label.strip("*`_ ")) and not _STATE.search(head):
+        return True
     words = split_words(head)
     groups = judge.lexicon.groups
     return groups["policy"].any(words) or groups["rule_heads"].any(words)
@@ -99,7 +101,7 @@ def field_claims(judge: Judge, unit: Unit) -> list[Claim]:
     ):
         return []
     reply = answer(judge.lexicon, unit.text)
-    if reply in ("deny", "plan"):
+    if reply in ("deny", "plan") or (unit.text == "1" and _COUNT.search(key)):
         return []
     above = unit.leads[1:]
     if any(lead in _LISTINGS for lead in unit.leads):
@@ -155,7 +157,10 @@ _USAGE = re.compile(
     r"|variables?|keywords?|extras?|functions?|methods?|calls?|keys?|endpoints?)\b",
     re.IGNORECASE,
 )
-_STATE = re.compile(r"\b(?:state|status|stability|guarantees?|support|availability)\b", re.I)
+_STATE = re.compile(
+    r"\b(?:state|status|stability|guarantees?|support(?:ed)?|availab(?:ility|le)|implemented|works)\b",
+    re.I,
+)
 _WORLD = ("mention", "other")
 _LEVEL = re.compile(r"H[0-4]")
 _OWN_LEVEL = re.compile(r"\b(?:hpc|contract|implemented)\b")
@@ -163,6 +168,10 @@ _OWN_LEVEL = re.compile(r"\b(?:hpc|contract|implemented)\b")
 _LISTINGS = word_set("dependencies crates checksums builddependencies sources")
 _NAMED_PARTS = 2
 _SHORT = 4
+# One of these is none to speak of: `threads: 1`.
+_COUNT = re.compile(
+    r"\b(?:threads|cores|nodes|ranks|hosts|workers|processes|sockets|jobs|machines|replicas)$", re.I
+)
 _EXCUSES = ("deny", "plan", "mention", "other")
 _RAISES = re.compile(r"\b(?:pytest\.raises|assertRaises\w*)\(")
 _LINE = 1000
