@@ -46,6 +46,17 @@ def page(tmp_path):
         ("a.eb", "name = 'x'\ndescription = 'Replay runs on a GPU'\n", 2),
         ("package.py", "class A:\n    variant('cuda', default=False)\n", 2),
         ("a.sh", "#!/bin/sh\n# Replay runs on a GPU.\n", 2),
+        ("package.py", "class A(CudaPackage):\n    pass\n", 1),
+        ("DESCRIPTION", "Package: a\nTitle: Splines\n    on a GPU\n", 2),
+        ("package.json", '{\n "description": "Splines on a GPU"\n}\n', 2),
+        ("CITATION.cff", "title: a\nkeywords: [gpu]\n", 2),
+        ("Cargo.toml", '[package]\nkeywords = ["gpu"]\n', 2),
+        ("a.jl", 'x = 1\n"""\nReplay on a GPU.\n"""\nf(x) = x\n', 3),
+        ("a.R", "#' Replay on a GPU.\nf <- 1\n", 1),
+        ("a.go", "// Replay on a GPU.\nfunc F() {}\n", 1),
+        ("a.ts", "/** Replay on a GPU. */\n", 1),
+        ("a.cs", "/// <summary>Replay on a GPU.</summary>\n", 1),
+        ("page.md", "![](https://img.shields.io/badge/GPU-ready-green)\n", 1),
         ("cli.py", "import click\nclick.option('--x', help='Replay on a GPU')\n", 2),
     ],
 )
@@ -70,6 +81,10 @@ def test_every_reader_finds_a_claim_and_its_line(page, name, text, line):
         ("a.toml", b"a = = 1", "not TOML"),
         ("a.py", b"def f(:\n", "not Python"),
         ("a.eb", b"name = (\n", "not Python"),
+        ("DESCRIPTION", b"Title: a\nno field here\n", "not a DESCRIPTION"),
+        ("a.yaml", b"[" * 100_000, "not YAML|nested too deeply"),
+        ("a.yaml", b"- " * 100_000, "not YAML|nested too deeply"),
+        ("a.yaml", b"{a: " * 100_000, "not YAML|nested too deeply"),
     ],
 )
 def test_bad_input_is_a_named_finding(page, name, content, message):

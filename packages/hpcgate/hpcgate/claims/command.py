@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hpcgate.claims.gate import check, in_scope, level_number
-from hpcgate.claims.output import FORMATS
+from hpcgate.claims.output import FORMATS, annotations
 from hpcgate.errors import GateError
 from hpcgate.repo import find_root
 
@@ -41,6 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"claims: {error}", file=sys.stderr)
         return 2
     sys.stdout.write(FORMATS[options.format](findings))
+    if options.format == "text" and os.environ.get("GITHUB_ACTIONS") == "true":
+        sys.stdout.write(annotations(findings))
     count = len(findings)
     print(f"claims: {count} finding{'' if count == 1 else 's'}", file=sys.stderr)
     return 1 if findings else 0
@@ -66,7 +68,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="LEVEL",
         help=f"H0 to H4 or none, instead of the ledger; wins over {_VARIABLE}",
     )
-    parser.add_argument("--format", choices=sorted(FORMATS), default="text")
+    parser.add_argument(
+        "--format",
+        choices=sorted(FORMATS),
+        default="text",
+        help="text adds annotations by itself inside GitHub Actions",
+    )
     parser.add_argument("--root", metavar="FOLDER", help="the checkout; found from here by default")
     parser.add_argument(
         "files", nargs="*", metavar="FILE", help="changed files; those out of scope are left out"

@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 
 from hpcgate.claims import lexicon as words
@@ -16,6 +17,8 @@ from hpcgate.claims.levels_named import citations, qualifies
 from hpcgate.claims.lexicon import Lexicon
 from hpcgate.claims.model import Claim, Document, Finding, Unit
 from hpcgate.claims.readers import known, read
+from hpcgate.claims.records import FOLDER, unsupported
+from hpcgate.claims.suppress import apply
 from hpcgate.errors import GateError
 from hpcgate.repo import tracked_files
 
@@ -87,7 +90,10 @@ def check(
     lexicon = words.load(root)
     gate = Gate(root.resolve(), lexicon, support(root, level), strict)
     files = scope(root) if paths is None else list(paths)
-    return [finding for path in files for finding in gate.file(path)]
+    found = [finding for path in files for finding in gate.file(path)]
+    names = {_name(path if path.is_absolute() else root / path, gate.root) for path in files}
+    today = datetime.now(timezone.utc).date()
+    return apply(found, lexicon.data.suppressions, names, today)
 
 
 class Gate:
@@ -167,6 +173,7 @@ class Gate:
             if not claim.declared and document.declared is not None:
                 ceiling = min(ceiling, document.declared)
             if claim.level <= ceiling:
+                yield from self._number(name, unit, claim)
                 continue
             if claim.level not in qualified:
                 near = unit.near or unit.text
@@ -174,8 +181,26 @@ class Gate:
                     self.lexicon, near, claim.level, self.supported.level
                 )
             if qualified[claim.level] and not claim.declared:
+                yield from self._number(name, unit, claim)
                 continue
             yield self._finding(name, unit, claim, ceiling, document.declared)
+
+    def _number(self, name: str, unit: Unit, claim: Claim) -> Iterator[Finding]:
+        """Yield a finding for a number about speed that no record supports."""
+        if claim.declared:
+            return
+        reason = unsupported(self.root, claim.text, unit.near or unit.text)
+        if reason is not None:
+            yield Finding(
+                name,
+                unit.line + unit.text.count("\n", 0, claim.start),
+                "speed-without-record",
+                claim.text,
+                reason,
+                claim.level,
+                f"a record in {FOLDER}/ whose `ratios` hold the number, named beside it",
+                "The run time is recorded in docs/benchmarks/<name>.json; no factor is stated here.",
+            )
 
     def _finding(
         self, name: str, unit: Unit, claim: Claim, ceiling: int, declared: int | None

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -17,7 +18,7 @@ from hpcgate.errors import GateError
 from hpcgate.facts import FactModel, check_model, read_yaml
 from hpcgate.repo import read_text
 
-__all__ = ["PATH", "Exemption", "LevelText", "Lexicon", "Term", "load"]
+__all__ = ["PATH", "Exemption", "Suppression", "LevelText", "Lexicon", "Term", "load"]
 
 PATH = "packaging/claims.yaml"
 Phrase = str
@@ -112,6 +113,16 @@ class Exemption(FactModel):
     reason: str = Field(min_length=10)
 
 
+class Suppression(FactModel):
+    """A finding that is left out until a date, with the reason."""
+
+    path: str
+    rule: Literal["claim-above-level", "level-above-evidence", "speed-without-record", "placeholder"]
+    text: str = Field(min_length=3)
+    reason: str = Field(min_length=20)
+    expires: date
+
+
 class Placeholders(FactModel):
     """Words that stand for something still missing, and where they are errors."""
 
@@ -136,6 +147,7 @@ class Words(FactModel):
     parts: tuple[str, ...]
     subjects: tuple[str, ...]
     exempt: tuple[Exemption, ...]
+    suppressions: tuple[Suppression, ...] = ()
     placeholders: Placeholders
 
 

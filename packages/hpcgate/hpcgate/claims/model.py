@@ -14,7 +14,10 @@ RULES = {
     "claim-above-level": "A capability is claimed that the level does not support.",
     "level-above-evidence": "A level is declared that the evidence does not support.",
     "unmet-citation": "A cited requirement is unknown or not met.",
+    "speed-without-record": "A number about speed has no benchmark record that supports it.",
     "placeholder": "Something bound upstream still holds a placeholder.",
+    "suppression-expired": "A suppression is past its last day.",
+    "suppression-idle": "A suppression matches no finding.",
     "unreadable": "The file cannot be read as what it claims to be.",
 }
 

@@ -12,9 +12,11 @@ from typing import Any
 
 from hpcgate.claims.model import RULES, Finding
 
-__all__ = ["FORMATS", "sarif"]
+__all__ = ["FORMATS", "annotations", "sarif"]
 
-_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+_SCHEMA = (
+    "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+)
 _FINGERPRINT = "marsEarthClaim/v1"
 
 
@@ -129,8 +131,34 @@ def _fingerprints(findings: Sequence[Finding]) -> list[str]:
     return names
 
 
+def annotations(findings: Sequence[Finding]) -> str:
+    """Write findings as workflow commands, which GitHub shows beside the line.
+
+    Examples
+    --------
+    >>> annotations([Finding("a.md", 2, "placeholder", "x, y", "why")])
+    '::error file=a.md,line=2,title=placeholder::why: "x, y"\\n'
+    """
+    lines = []
+    for finding in findings:
+        needs = f" (needs H{finding.required})" if finding.required is not None else ""
+        where = f"file={_property(finding.path)},line={finding.line}"
+        title = _property(f"{finding.rule}{needs}")
+        lines.append(f"::error {where},title={title}::{_escape(_message(finding))}\n")
+    return "".join(lines)
+
+
+def _escape(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _escape(text).replace(":", "%3A").replace(",", "%2C")
+
+
 FORMATS: dict[str, Callable[[Sequence[Finding]], str]] = {
     "text": _text,
     "json": _json,
     "sarif": _sarif,
+    "github": annotations,
 }

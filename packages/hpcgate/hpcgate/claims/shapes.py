@@ -168,7 +168,7 @@ _OWN_LEVEL = re.compile(r"\b(?:hpc|contract|implemented)\b")
 _LISTINGS = word_set("dependencies crates checksums builddependencies sources")
 _NAMED_PARTS = 2
 _SHORT = 4
-# One of these is none to speak of: `threads: 1`.
+# One of these is none to speak of.
 _COUNT = re.compile(
     r"\b(?:threads|cores|nodes|ranks|hosts|workers|processes|sockets|jobs|machines|replicas)$", re.I
 )

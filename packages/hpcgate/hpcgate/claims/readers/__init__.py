@@ -31,6 +31,7 @@ _BY_SUFFIX: dict[str, Reader] = {
 _BY_NAME: dict[str, Reader] = {
     "package.py": python.read_recipe,
     "README": markdown.read,
+    "DESCRIPTION": fields.read_dcf,
     "Dockerfile": comments.read,
     "Containerfile": comments.read,
 }

@@ -19,9 +19,10 @@ from hpcgate.claims.model import Document, Problem, Unit
 
 Hint = Callable[[str], bool]
 
-__all__ = ["flatten", "leaf", "read_json", "read_toml", "read_yaml", "yaml_for"]
+__all__ = ["flatten", "leaf", "read_dcf", "read_json", "read_toml", "read_yaml", "yaml_for"]
 
 _COMMENT = re.compile(r"^\s*#\s?(?P<text>.*)$")
+_DCF = re.compile(r"(?P<key>[A-Za-z][\w/@.-]*):\s?(?P<value>.*)$")
 _LEVEL = re.compile(r"\bH[0-4]\b")
 _DEEP = 1000
 _NESTED = re.compile(r"^(?: {200}|\s*(?:[-?:]\s+){50})", re.MULTILINE)
@@ -104,6 +105,25 @@ def read_toml(_name: str, text: str, _hint: Hint) -> Document:
         )
     found = [*flatten((), data, _Finder(text, str)), *_comments(text)]
     return Document(tuple(sorted(found, key=lambda unit: unit.line)))
+
+
+def read_dcf(_name: str, text: str, _hint: Hint) -> Document:
+    """Return the fields of an R `DESCRIPTION`: a key, a colon, and lines that are indented."""
+    found: list[Unit] = []
+    problems: list[Problem] = []
+    key, value, start = "", "", 1
+    for number, row in enumerate([*text.split("\n"), ""], 1):
+        if row[:1].isspace() and row.strip() and key:
+            value += f"\n{row.strip()}"
+            continue
+        if key:
+            found += leaf((key,), value.strip(), start)
+        field = _DCF.match(row)
+        key, value, start = (field["key"], field["value"], number) if field else ("", "", number)
+        if field is None and row.strip() and not row.startswith("#"):
+            problems.append(Problem(number, "not a DESCRIPTION: neither a field nor its next line"))
+    found += _comments(text)
+    return Document(tuple(sorted(found, key=lambda u: u.line)), problems=tuple(problems[:1]))
 
 
 def flatten(keys: tuple[str, ...], value: Any, line_of: Callable[[Any], int]) -> Iterator[Unit]:
