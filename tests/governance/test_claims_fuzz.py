@@ -9,20 +9,26 @@ from hypothesis import strategies as st
 from hpcgate.claims.gate import Gate, Support
 from hpcgate.claims.lexicon import load
 from hpcgate.claims.model import RULES
+from hpcgate.claims.words import word_set
 
 ROOT = Path(__file__).resolve().parents[2]
 GATE = Gate(ROOT, load(ROOT), Support(1, {}), strict=True)
-NAMES = (
-    "page.md a.py package.py a.eb recipe.yaml a.toml a.json DESCRIPTION a.rs a.jl a.R a.go a.cs a.ts"
-    " CITATION.cff a.sh page.rst"
-).split()
+NAMES = sorted(
+    word_set(
+        "page.md a.py package.py a.eb recipe.yaml a.toml a.json DESCRIPTION a.rs a.jl a.R a.go a.cs"
+        " a.ts CITATION.cff a.sh page.rst"
+    )
+)
 # Words and marks that the rules look at, in any order.
-PIECES = (
-    "GPU|MPI|not|no|neither|nor|without|never|we|XGBoost|it|than|like|is|are|runs|on|several|nodes|"
-    "threads|10x|faster|H1|H3|implemented level:|planned|optional|only|but|and|,|.|?|:|;|(|)|\"|“|”|"
-    "# |- |- [ ] |- [x] || a | b |\n|---|---|\n|> |```\n|`|\n|\n\n|---\n|hpc_level: H2|Q: |A: No|"
-    "<!--|-->|'''|\"\"\"|#' |// |/** |*/|{|}|[|]|\\|\t|\0|ß|\u2028|\u0130|１２|10⁹|x"
-).split("|")
+WORDS = sorted(
+    word_set(
+        "GPU MPI not no neither nor without never we XGBoost it than like is are runs on several"
+        " nodes threads 10x faster H1 H3 implemented level: planned optional only but and , . ? : ;"
+        " ( ) # - [ ] [x] | > ``` ` --- hpc_level: Q: A: No <!-- --> // /** */ { } %"
+    )
+)
+MARKS = ["\n", "\n\n", "\t", "\0", "\u2028", "\u0130", "\uff11\uff12", "10\u2079", "\u201c"]
+PIECES = [*WORDS, *MARKS, "| a | b |\n|---|---|\n|", "#' ", '"""', "'''", '"']
 
 
 @settings(max_examples=150, deadline=None)

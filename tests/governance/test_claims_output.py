@@ -153,27 +153,24 @@ def test_sarif_is_valid_against_the_official_schema():
 def test_the_hook_stops_a_commit(tmp_path):
     """The real pre-commit refuses a claim in a fresh repository and lets an honest text pass."""
     pytest.importorskip("pre_commit", reason="pre-commit is not installed here")
-    hook = {
-        "repo": "local",
-        "hooks": [
-            {
-                "id": "hpc-claims",
-                "name": "claims",
-                "language": "system",
-                "entry": f"{sys.executable} {ROOT / 'scripts' / 'check_hpc_claims.py'}",
-                "types": ["text"],
-            }
-        ],
+    env = {
+        **os.environ,
+        "PRE_COMMIT_HOME": str(tmp_path / "home"),
+        "HPC_EVIDENCE_LEVEL": "H1",
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
-    (tmp_path / ".pre-commit-config.yaml").write_text(json.dumps({"repos": [hook]}))
-    env = {**os.environ, "PRE_COMMIT_HOME": str(tmp_path / "home"), "HPC_EVIDENCE_LEVEL": "H1"}
 
     def run(text: str) -> subprocess.CompletedProcess[str]:
         (tmp_path / "page.md").write_text(text)
         subprocess.run(["git", "add", "page.md"], cwd=tmp_path, check=True)
-        command = [sys.executable, "-m", "pre_commit", "run", "--files", "page.md"]
+        command = [sys.executable, "-m", "pre_commit", "try-repo", str(ROOT), "hpc-claims"]
         return subprocess.run(
-            command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False
+            [*command, "--files", "page.md"],
+            cwd=tmp_path,
+            env=env,
+            capture_output=True,
+            text=True,
+            check=False,
         )
 
     subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)

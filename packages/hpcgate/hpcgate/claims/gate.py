@@ -199,7 +199,7 @@ class Gate:
                 reason,
                 claim.level,
                 f"a record in {FOLDER}/ whose `ratios` hold the number, named beside it",
-                "The run time is recorded in docs/benchmarks/<name>.json; no factor is stated here.",
+                "docs/benchmarks/<name>.json records the run time; no factor is stated here.",
             )
 
     def _finding(

@@ -18,7 +18,7 @@ from hpcgate.errors import GateError
 from hpcgate.facts import FactModel, check_model, read_yaml
 from hpcgate.repo import read_text
 
-__all__ = ["PATH", "Exemption", "Suppression", "LevelText", "Lexicon", "Term", "load"]
+__all__ = ["PATH", "Exemption", "LevelText", "Lexicon", "Suppression", "Term", "load"]
 
 PATH = "packaging/claims.yaml"
 Phrase = str
@@ -117,7 +117,9 @@ class Suppression(FactModel):
     """A finding that is left out until a date, with the reason."""
 
     path: str
-    rule: Literal["claim-above-level", "level-above-evidence", "speed-without-record", "placeholder"]
+    rule: Literal[
+        "claim-above-level", "level-above-evidence", "speed-without-record", "placeholder"
+    ]
     text: str = Field(min_length=3)
     reason: str = Field(min_length=20)
     expires: date

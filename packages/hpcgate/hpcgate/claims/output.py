@@ -132,12 +132,12 @@ def _fingerprints(findings: Sequence[Finding]) -> list[str]:
 
 
 def annotations(findings: Sequence[Finding]) -> str:
-    """Write findings as workflow commands, which GitHub shows beside the line.
+    r"""Write findings as workflow commands, which GitHub shows beside the line.
 
     Examples
     --------
     >>> annotations([Finding("a.md", 2, "placeholder", "x, y", "why")])
-    '::error file=a.md,line=2,title=placeholder::why: "x, y"\\n'
+    '::error file=a.md,line=2,title=placeholder::why: "x, y"\n'
     """
     lines = []
     for finding in findings:

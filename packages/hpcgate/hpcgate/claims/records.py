@@ -41,7 +41,8 @@ _PATTERNS = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         rf"{_NUMBER}\s*[x×](?=\s|-|$|[.,;)])(?:.{{0,40}}?\b{_FASTER}\b)",
-        rf"\b{_FASTER}\b.{{0,30}}?(?:of|by|to|is|was|:|=)\s*(?:a factor of\s*)?{_NUMBER}(?:\s*[x×]|(?=\s*(?:[.,;)]|$|(?:on|with|over|than|and|at|for|in)\b)))",
+        rf"\b{_FASTER}\b.{{0,30}}?(?:of|by|to|is|was|:|=)\s*(?:a factor of\s*)?{_NUMBER}"
+        r"(?:\s*[x×]|(?=\s*(?:[.,;)]|$|(?:on|with|over|than|and|at|for|in)\b)))",
         rf"{_COUNT}[\s-]*(?:times|fold)[\s-]+(?:as\s+|more\s+)?{_FASTER}",
         rf"\b{_WORD}fold\s+{_FASTER}",
         rf"\b(?P<word>an order of magnitude)\s+{_FASTER}",
@@ -58,7 +59,9 @@ _MORE = re.compile(
     rf"{_NUMBER}\s*(?:%|per ?cent)\s*(?:faster|quicker|more|higher|speed)", re.IGNORECASE
 )
 _RECORD = re.compile(rf"(?:{FOLDER}/|benchmarks/|\b)(?P<name>[\w-]+)\.json\b")
-_THAN = re.compile(r"\b(?:than|over|against|versus|vs\.?|compared (?:to|with)|as)\s+(?P<who>[^.,;()]+)")
+_THAN = re.compile(
+    r"\b(?:than|over|against|versus|vs\.?|compared (?:to|with)|as)\s+(?P<who>[^.,;()]+)"
+)
 
 
 def claimed_ratio(text: str) -> float | None:
@@ -120,7 +123,9 @@ def _ratios(path: Path) -> tuple[dict[str, Any], ...] | None:
     except (OSError, ValueError, RecursionError):
         return None
     found = data.get("ratios", []) if isinstance(data, dict) else []
-    return tuple(r for r in found if isinstance(r, dict) and isinstance(r.get("ratio"), int | float))
+    return tuple(
+        r for r in found if isinstance(r, dict) and isinstance(r.get("ratio"), int | float)
+    )
 
 
 def _same(recorded: str, said: str) -> bool:
