@@ -14,7 +14,7 @@ from hpcgate.claims import main
 from hpcgate.claims.gate import Gate, Support
 from hpcgate.claims.lexicon import Suppression, load
 from hpcgate.claims.model import Finding
-from hpcgate.claims.output import annotations, sarif
+from hpcgate.claims.output import github, sarif
 from hpcgate.claims.records import claimed_ratio, unsupported
 from hpcgate.claims.suppress import apply
 
@@ -121,7 +121,7 @@ def test_a_suppression_says_why_and_until_when(lacking):
 
 def test_annotations_escape_what_github_would_misread(tmp_path, capsys, monkeypatch):
     """Each finding is one workflow command, whatever its text holds."""
-    said = annotations([Finding("a,b.md", 2, "placeholder", "50 %\nnext", "why")])
+    said = github([Finding("a,b.md", 2, "placeholder", "50 %\nnext", "why")])
     assert said == '::error file=a%2Cb.md,line=2,title=placeholder::why: "50 %25%0Anext"\n'
     path = tmp_path / "page.md"
     path.write_text("It runs on a GPU.\n")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hpcgate.claims.gate import check, in_scope, level_number
-from hpcgate.claims.output import FORMATS, annotations
+from hpcgate.claims.output import FORMATS, github
 from hpcgate.errors import GateError
 from hpcgate.repo import find_root
 
@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     sys.stdout.write(FORMATS[options.format](findings))
     if options.format == "text" and os.environ.get("GITHUB_ACTIONS") == "true":
-        sys.stdout.write(annotations(findings))
+        sys.stdout.write(github(findings))
     count = len(findings)
     print(f"claims: {count} finding{'' if count == 1 else 's'}", file=sys.stderr)
     return 1 if findings else 0

@@ -12,7 +12,7 @@ from typing import Any
 
 from hpcgate.claims.model import RULES, Finding
 
-__all__ = ["FORMATS", "annotations", "sarif"]
+__all__ = ["FORMATS", "github", "sarif"]
 
 _SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -131,12 +131,12 @@ def _fingerprints(findings: Sequence[Finding]) -> list[str]:
     return names
 
 
-def annotations(findings: Sequence[Finding]) -> str:
+def github(findings: Sequence[Finding]) -> str:
     r"""Write findings as workflow commands, which GitHub shows beside the line.
 
     Examples
     --------
-    >>> annotations([Finding("a.md", 2, "placeholder", "x, y", "why")])
+    >>> github([Finding("a.md", 2, "placeholder", "x, y", "why")])
     '::error file=a.md,line=2,title=placeholder::why: "x, y"\n'
     """
     lines = []
@@ -160,5 +160,5 @@ FORMATS: dict[str, Callable[[Sequence[Finding]], str]] = {
     "text": _text,
     "json": _json,
     "sarif": _sarif,
-    "github": annotations,
+    "github": github,
 }

@@ -190,7 +190,7 @@ def _pieces(piece: str, start: int) -> Iterator[Sentence]:
 @lru_cache(maxsize=65536)
 def readings(low: str) -> tuple[str, ...]:
     """Return the steps a word may take: itself, its singular, its stem, its class."""
-    if low[0].isdigit():
+    if low[0].isdecimal():
         return (low, *_number_readings(low))
     if not low[0].isalpha():
         return (low,)
