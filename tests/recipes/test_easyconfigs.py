@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hpcgate.errors import GateError
-from hpcgate.facts import load_model
-from hpcgate.lanes.easybuild import FACTS, EasyBuildFacts, Generation, read_lock
+from hpcgate.facts import load, load_model
+from hpcgate.lanes.easybuild import (
+    FACTS,
+    LOCK,
+    EasyBuildFacts,
+    EasyBuildLane,
+    Generation,
+    read_lock,
+)
+from hpcgate.lanes.easybuild_site import site_facts
 
 from .conftest import DATA, ROOT, Checkout
 
@@ -72,6 +82,28 @@ def test_easybuild_accepts_the_style(easybuild: Any, checkout: Checkout, generat
     assert check_easyconfigs_style([str(path)]) > 0
 
 
+def test_the_title_of_the_request_is_the_one_easybuild_makes(
+    easybuild: Any, checkout: Checkout, tmp_path: Path
+) -> None:
+    from easybuild.tools.github import det_pr_title
+
+    facts = load(checkout.root)
+    ((path, text),) = EasyBuildLane().upstream(facts, checkout.root).items()
+    offered = tmp_path / Path(path).name
+    offered.write_text(text)
+    (read,) = easybuild.process_easyconfig(str(offered))
+    template = (ROOT / "packaging/upstream/easybuild/pull_request.md.j2").read_text()
+    (title,) = re.findall(r"^# (.+)$", template, re.MULTILINE)
+    for name in ("name", "version"):
+        title = title.replace(f"{{{{ release.{name} }}}}", str(getattr(facts.release, name)))
+    assert title == det_pr_title([read["ec"]])
+
+
+def test_upstream_is_offered_what_the_smoke_records() -> None:
+    facts = load_model(EasyBuildFacts, ROOT, FACTS)
+    assert facts.upstream_generation == site_facts(ROOT).generation
+
+
 @pytest.mark.parametrize(("name", "generation"), GENERATIONS.items())
 def test_the_bundles_hold_what_the_facts_say(
     easybuild: Any, name: str, generation: Generation
@@ -97,6 +129,17 @@ def test_crates_come_sorted_from_the_lock_file() -> None:
     crates = read_lock(DATA / "Cargo.lock")
     assert [crate.archive for crate in crates] == ["autocfg-1.5.1.tar.gz", "serde-1.0.229.tar.gz"]
     assert crates[0].checksum.startswith("f2032f91")
+
+
+def test_a_change_of_the_lock_file_reaches_every_easyconfig_within_a_second(
+    checkout: Checkout,
+) -> None:
+    checkout.replace(LOCK, 'version = "1.0.229"', 'version = "1.0.230"')
+    began = time.process_time()
+    files = EasyBuildLane().render(load(checkout.root), checkout.root)
+    assert time.process_time() - began < 1.0
+    assert len(files) == len(GENERATIONS) + 1
+    assert all("serde-1.0.230.tar.gz" in text for text in files.values())
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,9 @@ def visit(needed: dict[str, Any], found: dict[str, dict[str, Any]]) -> None:
         "name": needed["name"],
         "version": needed["version"],
         "needs": [other["full_mod_name"] for other in loaded],
-        "extensions": {entry[0]: entry[1] for entry in config["ec"]["exts_list"]},
+        # What a module does not hold itself, it gets from the modules it loads.
+        "extensions": {other["name"]: other["version"] for other in loaded}
+        | {entry[0]: entry[1] for entry in config["ec"]["exts_list"]},
     }
     if config["ec"]["moduleclass"] in COLLECTIONS:
         for other in loaded:

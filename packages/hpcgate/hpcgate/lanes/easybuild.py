@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from hpcgate.errors import GateError
 from hpcgate.facts import FactModel, Facts, load_model
@@ -36,7 +36,14 @@ class EasyBuildFacts(FactModel):
     moduleclass: str
     toolchain: str
     upstream_commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
+    upstream_generation: str
     generations: Annotated[dict[str, Generation], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _offers_what_it_has(self) -> EasyBuildFacts:
+        if self.upstream_generation not in self.generations:
+            raise ValueError(f"upstream_generation {self.upstream_generation} is not among them")
+        return self
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -60,32 +67,55 @@ class EasyBuildLane:
     rooms = ("easybuild/",)
 
     def render(self, facts: Facts, root: Path) -> dict[str, str]:
-        """Return one easyconfig for each generation of the lane's facts."""
+        """Return one easyconfig for each generation of the lane's facts, and a list of sources."""
         lane = load_model(EasyBuildFacts, root, FACTS)
         release = facts.release
-        folder, _, _ = release.source.url.rpartition("/")
         crates = read_lock(root / LOCK)
-        version = str(release.version)
-        return {
-            easybuild_lint.path_of(release.name, version, lane.toolchain, generation): (
-                render_template(
-                    root,
-                    "packaging/easybuild/easyconfig.eb.j2",
-                    lane=lane,
-                    release=release,
-                    source_url=folder.replace("{version}", "%(version)s"),
-                    sdist=release.sdist.replace(version, "%(version)s"),
-                    crates=crates,
-                    generation=generation,
-                    modules=modules,
-                )
-            )
-            for generation, modules in lane.generations.items()
-        }
+        digests = [(release.sdist, release.sha256)]
+        digests += [(crate.archive, crate.checksum) for crate in crates]
+        listed = "".join(f"{digest}  {name}\n" for name, digest in digests)
+        files = {f"easybuild/sources/{release.name}-{release.version}.sha256": listed}
+        for generation in lane.generations:
+            files |= _easyconfig(facts, root, lane, crates, generation)
+        return files
+
+    def upstream(self, facts: Facts, root: Path) -> dict[str, str]:
+        """Return the one easyconfig that the evidence shows, without the mark of derived files."""
+        lane = load_model(EasyBuildFacts, root, FACTS)
+        crates = read_lock(root / LOCK)
+        return _easyconfig(facts, root, lane, crates, lane.upstream_generation, ours=False)
 
     def lint(self, root: Path) -> list[Problem]:
         """Return the EasyBuild conventions that the committed easyconfigs break."""
         return easybuild_lint.lint(root)
+
+
+def _easyconfig(
+    facts: Facts,
+    root: Path,
+    lane: EasyBuildFacts,
+    crates: list[Crate],
+    generation: str,
+    *,
+    ours: bool = True,
+) -> dict[str, str]:
+    """Return the easyconfig of one generation under its path, which is the same upstream."""
+    release = facts.release
+    folder, _, _ = release.source.url.rpartition("/")
+    version = str(release.version)
+    text = render_template(
+        root,
+        "packaging/easybuild/easyconfig.eb.j2",
+        ours=ours,
+        lane=lane,
+        release=release,
+        source_url=folder.replace("{version}", "%(version)s"),
+        sdist=release.sdist.replace(version, "%(version)s"),
+        crates=crates,
+        generation=generation,
+        modules=lane.generations[generation],
+    )
+    return {easybuild_lint.path_of(release.name, version, lane.toolchain, generation): text}
 
 
 def read_lock(path: Path) -> list[Crate]:

@@ -27,6 +27,7 @@ ORDER = (
     "sources",
     "crates",
     "checksums",
+    "preinstallopts",
     "options",
     "sanity_check_commands",
     "moduleclass",

@@ -10,10 +10,8 @@ toolchain itself offer nothing, because nothing here links to them. Evidence say
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
-import shutil
 import tempfile
 import time
 from collections.abc import Callable
@@ -25,10 +23,9 @@ from packaging.utils import canonicalize_name
 from pydantic import Field, ValidationError
 
 from hpcgate.cleanroom import EngineName, Room, load_image, open_room
-from hpcgate.cleanroom.process import quiet, run_group
+from hpcgate.cleanroom.process import quiet
 from hpcgate.errors import GateError
 from hpcgate.facts import FactModel, load_model
-from hpcgate.lanes.easybuild_lint import EasyConfig
 from hpcgate.repo import read_text, sha256_bytes, sha256_file, write_text
 
 __all__ = [
@@ -36,7 +33,6 @@ __all__ = [
     "Module",
     "Site",
     "SiteFacts",
-    "fill_sources",
     "prepare",
     "render_module",
     "site_facts",
@@ -56,11 +52,17 @@ Names = Annotated[tuple[str, ...], Field(min_length=1)]
 class SiteFacts(FactModel):
     """Hold `packaging/easybuild/site.yaml`."""
 
-    image: str
     generation: str
+    images: dict[str, str]
     easybuild: Names
     programs: dict[str, Names]
     wheels: dict[str, Names]
+
+    def image(self, generation: str) -> str:
+        """Return the clean root whose Python can stand for the one of a generation."""
+        if generation not in self.images:
+            raise GateError(f"{FACTS}: images: no clean root for generation {generation}")
+        return self.images[generation]
 
 
 class Module(FactModel):
@@ -117,6 +119,7 @@ def site_facts(root: Path) -> SiteFacts:
 def prepare(
     root: Path,
     easyconfig: Path,
+    generation: str,
     folder: Path,
     logs: Path,
     *,
@@ -131,6 +134,8 @@ def prepare(
         The checkout.
     easyconfig : Path
         Decides which modules the site has.
+    generation : str
+        Its toolchain generation, which decides in which clean root the site is made.
     folder : Path
         Where the site lies. One that was made from other facts is made anew.
     logs : Path
@@ -148,11 +153,12 @@ def prepare(
 
     Examples
     --------
-    >>> prepare(root, easyconfig, folder, logs).modules[0].full_name  # doctest: +SKIP
+    >>> prepare(root, easyconfig, "2025b", folder, logs).modules[0].full_name  # doctest: +SKIP
     'GCCcore/14.3.0'
     """
     facts = site_facts(root)
-    key = _key(root, facts, easyconfig)
+    image = facts.image(generation)
+    key = _key(root, image, easyconfig)
     stamp = folder / STAMP
     if stamp.is_file() and (kept := json.loads(read_text(stamp)))["key"] == key:
         return Site(folder, _Plan.model_validate(kept["plan"]).modules, 0.0)
@@ -163,7 +169,7 @@ def prepare(
         making.mkdir()
         mounts = {root / PLAN: "/mnt/plan_site.py", easyconfig: f"/mnt/{easyconfig.name}"}
         opened = open_room(
-            facts.image, root, engine=engine, network=True, mounts=mounts, writable={making: SITE}
+            image, root, engine=engine, network=True, mounts=mounts, writable={making: SITE}
         )
         with opened as room:
             plan = _make(room, facts, f"/mnt/{easyconfig.name}", making, logs, say)
@@ -202,58 +208,11 @@ def render_module(module: Module, *, programs: bool, library: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def fill_sources(config: EasyConfig, sdist: Path, workspace: Path, folder: Path) -> list[str]:
-    """Put every source of an easyconfig into one folder, as an air-gapped site would.
-
-    Parameters
-    ----------
-    config : EasyConfig
-        Names the sources and their digests.
-    sdist : Path
-        The source archive.
-    workspace : Path
-        Folder of the `Cargo.lock` whose crates cargo's cache holds after a fetch.
-    folder : Path
-        Is emptied, then filled; EasyBuild finds crates only when they lie flat.
-
-    Returns
-    -------
-    list of str
-        What is missing, or has another digest than the easyconfig names.
-
-    Raises
-    ------
-    GateError
-        If cargo is missing or cannot fetch.
-    """
-    fetch = ["cargo", "fetch", "--locked", "--manifest-path", str(workspace / "Cargo.toml")]
-    fetched = run_group(fetch, environment=os.environ, timeout=300.0)
-    if not fetched.ok:
-        raise GateError(f"cargo cannot fetch the crates: {fetched.why}", hint="see nox -s doctor")
-    cache = Path(os.environ.get("CARGO_HOME", Path.home() / ".cargo")) / "registry" / "cache"
-    quiet(["rm", "-rf", str(folder)])
-    folder.mkdir(parents=True)
-    problems = []
-    for name, digest in (pair for entry in config.values["checksums"] for pair in entry.items()):
-        crate = name.removesuffix(".tar.gz") + ".crate"
-        found = [sdist] if name == sdist.name else sorted(cache.glob(f"*/{crate}"))
-        digests = {sha256_file(path): path for path in found}
-        if digest in digests:
-            shutil.copyfile(digests[digest], folder / name)
-        elif digests:
-            problems.append(f"{name}: sha256 {next(iter(digests))}, the easyconfig names {digest}")
-        else:
-            problems.append(
-                f"{name}: not in cargo's cache, the easyconfig names another Cargo.lock"
-            )
-    return [f"{problem}; run: nox -s gen" for problem in problems]
-
-
-def _key(root: Path, facts: SiteFacts, easyconfig: Path) -> str:
+def _key(root: Path, image: str, easyconfig: Path) -> str:
     """Return a digest of everything that decides what a site holds."""
     paths = [root / FACTS, root / PLAN, Path(__file__)]
     needed = re.findall(r"^    \('[^']+', '[^']+'\),$", read_text(easyconfig), re.MULTILINE)
-    parts = [load_image(root, facts.image).digest, *map(sha256_file, paths), *needed]
+    parts = [load_image(root, image).digest, *map(sha256_file, paths), *needed]
     return sha256_bytes("\n".join(parts).encode())
 
 
