@@ -41,8 +41,10 @@ class Checkout:
         for name in COPIED:
             if (ROOT / "packaging" / name).exists():
                 shutil.copy(ROOT / "packaging" / name, facts)
-        for name in ("hpsf", "e4s", "packets", "spack", "conda-forge", "upstream"):
+        for name in ("hpsf", "e4s", "packets", "spack", "easybuild", "conda-forge", "upstream"):
             shutil.copytree(ROOT / "packaging" / name, facts / name)
+        (self.root / "packages").mkdir()
+        shutil.copy(ROOT / "packages" / "Cargo.lock", self.root / "packages")
         levels = (ROOT / "packaging" / "levels.yaml").read_text()
         (facts / "levels.yaml").write_text(levels.replace("session: null", "session: later"))
         for check in evidence.contract(self.root).checks.values():

@@ -19,6 +19,7 @@ from hpcgate.errors import GateError
 from hpcgate.evidence import contract
 from hpcgate.facts import Facts, load, load_model
 from hpcgate.lanes.conda_forge import CondaForgeLane
+from hpcgate.lanes.easybuild import EasyBuildLane
 from hpcgate.lanes.spack import SpackLane
 from hpcgate.levels import Assessment, assess, level_name
 from hpcgate.packets.base import Context, Settings, Target, placeholders
@@ -30,7 +31,13 @@ from hpcgate.repo import write_text
 __all__ = ["TARGETS", "Packet", "build"]
 
 ROOM = Path("submissions")
-_ALL: tuple[Target, ...] = (HPSF(), E4S(), Upstream(SpackLane()), Upstream(CondaForgeLane()))
+_ALL: tuple[Target, ...] = (
+    HPSF(),
+    E4S(),
+    Upstream(SpackLane()),
+    Upstream(EasyBuildLane()),
+    Upstream(CondaForgeLane()),
+)
 TARGETS: dict[str, Target] = {target.name: target for target in _ALL}
 
 
