@@ -1,11 +1,11 @@
-"""The EasyBuild session without EasyBuild: stand-in site, sources, verdicts, and its page."""
+"""The verdicts of the EasyBuild session, without EasyBuild."""
 
 from __future__ import annotations
 
 import contextlib
+import gzip
 import hashlib
 import json
-import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -17,22 +17,17 @@ import pytest
 from hpcgate.cleanroom.process import Result
 from hpcgate.errors import GateError
 from hpcgate.evidence import load
-from hpcgate.lanes import easybuild_site, easybuild_smoke
-from hpcgate.lanes.easybuild_lint import EasyConfig, read_easyconfig, read_easyconfigs
-from hpcgate.lanes.easybuild_site import Module, Site, fill_sources, render_module, site_facts
-from hpcgate.lanes.easybuild_smoke import stages, why
+from hpcgate.evidence.contract import contract
+from hpcgate.lanes import easybuild_bad_input, easybuild_smoke
+from hpcgate.lanes.easybuild_lint import read_easyconfigs
+from hpcgate.lanes.easybuild_log import why
+from hpcgate.lanes.easybuild_site import Site, site_facts
+from hpcgate.lanes.easybuild_smoke import Options
+from hpcgate.lanes.easybuild_stages import stages, upstream_tests
 
 from .conftest import ROOT, Checkout
 
-PAGE = ROOT / "docs" / "install-easybuild.md"
-STAGES = {stage.name: stage for stage in stages("mars-earth", "2.0.0", "gfbf-2025b")}
-PYTHON = Module(
-    full_name="Python/3.13.5-GCCcore-14.3.0",
-    name="Python",
-    version="3.13.5",
-    needs=("GCCcore/14.3.0",),
-    extensions={"pip": "25.1.1", "flit_core": "3.12.0"},
-)
+STAGES = {stage.name for stage in stages("mars-earth", "2.0.0", "gfbf-2025b")}
 REPORT = {
     "tests": [{"name": "replays", "passed": True, "detail": "95 cases"}],
     "versions": {"numpy": "2.3.2"},
@@ -63,9 +58,10 @@ class FakeRoom:
 @pytest.fixture
 def session(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> Callable[..., FakeRoom]:
     """Return a function that runs the session in a fake room and returns the room."""
-    for name in ("tests/conformance/manifest.json", "tests/smoke/easybuild/use_module.py"):
+    scripts = [f"tests/smoke/easybuild/{name}" for name in easybuild_smoke.SCRIPT_NAMES]
+    for name in ("tests/conformance/manifest.json", *scripts):
         target = checkout.root / name
-        target.parent.mkdir(parents=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes((ROOT / name).read_bytes())
     monkeypatch.setattr(easybuild_smoke, "prepare", lambda *_, **__: Site(Path("/"), (), 0.0))
     monkeypatch.setattr(easybuild_smoke, "fill_sources", lambda *_: [])
@@ -78,138 +74,10 @@ def session(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> Callable[...
             yield room
 
         monkeypatch.setattr(easybuild_smoke, "open_room", opened)
-        easybuild_smoke.run(checkout.root, checkout.sdist, **options)
+        easybuild_smoke.run(checkout.root, checkout.sdist, Options(**options))
         return room
 
     return run
-
-
-# -- The stand-in site -------------------------------------------------------------------------
-
-
-def test_a_stand_in_says_that_it_is_one_and_offers_what_it_has() -> None:
-    root = "/mnt/site/software/Python/3.13.5-GCCcore-14.3.0"
-    assert render_module(PYTHON, programs=True, library="lib/x").splitlines()[1:] == [
-        'whatis("Description: stand-in for Python/3.13.5-GCCcore-14.3.0, not built by EasyBuild")',
-        'conflict("Python")',
-        'depends_on("GCCcore/14.3.0")',
-        f'setenv("EBROOTPYTHON", "{root}")',
-        'setenv("EBVERSIONPYTHON", "3.13.5")',
-        f'prepend_path("PATH", "{root}/bin")',
-        f'prepend_path("PYTHONPATH", "{root}/lib/x")',
-    ]
-
-
-def test_an_empty_stand_in_offers_no_path() -> None:
-    empty = Module(full_name="gfbf/2025b", name="gfbf", version="2025b", needs=(), extensions={})
-    text = render_module(empty, programs=False, library="")
-    assert "PATH" not in text and 'setenv("EBROOTGFBF"' in text
-
-
-def test_names_become_variables_the_way_easybuild_does_it() -> None:
-    name = "scikit-learn/1.7.1-gfbf-2025b"
-    module = Module(full_name=name, name="scikit-learn", version="1.7.1", needs=(), extensions={})
-    assert "EBROOTSCIKITMINLEARN" in render_module(module, programs=False, library="")
-
-
-def test_versions_come_from_upstream_alone() -> None:
-    assert PYTHON.pin("flit-core") == "flit-core==3.12.0"
-    assert PYTHON.pin("Python") == "Python==3.13.5"
-    with pytest.raises(GateError, match="upstream's easyconfig has no numpy"):
-        PYTHON.pin("numpy")
-
-
-@pytest.mark.parametrize("generation", ["2025a", "2025b"])
-def test_upstream_names_every_module_and_every_wheel(
-    checkout: Checkout, generation: str, tmp_path: Path
-) -> None:
-    (path,) = checkout.root.glob(f"easybuild/**/*-{generation}.eb")
-    script = ROOT / easybuild_site.PLAN
-    line = [sys.executable, str(script), str(path), str(tmp_path / "scratch")]
-    done = subprocess.run(line, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    plan = json.loads(done.stdout.splitlines()[-1])["modules"]
-    modules = {entry["name"]: Module.model_validate(entry) for entry in plan}
-    facts = site_facts(ROOT)
-    for name, distributions in facts.wheels.items():
-        assert all(modules[name].pin(distribution) for distribution in distributions)
-    assert set(facts.programs) <= set(modules)
-    known = [entry["full_name"] for entry in plan]
-    for entry in plan:
-        assert set(entry["needs"]) <= set(known[: known.index(entry["full_name"])])
-
-
-@pytest.mark.parametrize(("here", "fits"), [("3.13\n", True), ("3.12\n", False)])
-def test_another_python_cannot_stand_for_the_module(here: str, fits: bool, tmp_path: Path) -> None:
-    room: Any = FakeRoom({"version_info": ran(here)})
-    if fits:
-        assert easybuild_site._python_minor(room, tmp_path, {"Python": PYTHON}) == "3.13"
-    else:
-        with pytest.raises(GateError, match=r"Python 3\.12, which cannot stand for Python/3\.13"):
-            easybuild_site._python_minor(room, tmp_path, {"Python": PYTHON})
-
-
-def test_a_failing_step_of_the_site_names_its_log(tmp_path: Path) -> None:
-    failed = ran("", 1, "noise\nERROR: No matching distribution found for numpy==9\n")
-    room: Any = FakeRoom({"pip": failed})
-    with pytest.raises(GateError, match=r"No matching distribution.*site-numpy\.log"):
-        easybuild_site._run(room, tmp_path, "numpy", "pip install numpy==9")
-    assert "noise" in (tmp_path / "site-numpy.log").read_text()
-
-
-# -- Sources -----------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[EasyConfig, Path, Path]:
-    """Return an easyconfig with one crate, its archive, and an empty folder."""
-    sdist, crate = tmp_path / "x-1.tar.gz", tmp_path / "registry/cache/index/heck-0.5.0.crate"
-    crate.parent.mkdir(parents=True)
-    sdist.write_bytes(b"archive")
-    crate.write_bytes(b"crate")
-    digests = {name: hashlib.sha256(data).hexdigest() for name, data in
-               (("x-1.tar.gz", b"archive"), ("heck-0.5.0.tar.gz", b"crate"))}  # fmt: skip
-    checksums = [{name: digest} for name, digest in digests.items()]
-    monkeypatch.setenv("CARGO_HOME", str(tmp_path))
-    monkeypatch.setattr(easybuild_site, "run_group", lambda *_, **__: ran())
-    config = read_easyconfig("x.eb", f"checksums = {checksums!r}")
-    return config, sdist, tmp_path / "sources"
-
-
-def test_the_sourcepath_holds_every_source_flat(sources: tuple[EasyConfig, Path, Path]) -> None:
-    config, sdist, folder = sources
-    folder.mkdir()
-    (folder / "left-over").touch()
-    assert fill_sources(config, sdist, Path("."), folder) == []
-    assert sorted(path.name for path in folder.iterdir()) == ["heck-0.5.0.tar.gz", "x-1.tar.gz"]
-    assert (folder / "heck-0.5.0.tar.gz").read_bytes() == b"crate"
-
-
-def test_an_archive_with_another_digest_is_not_used(
-    sources: tuple[EasyConfig, Path, Path],
-) -> None:
-    config, sdist, folder = sources
-    sdist.write_bytes(b"another archive")
-    (problem,) = fill_sources(config, sdist, Path("."), folder)
-    assert re.fullmatch(r"x-1\.tar\.gz: sha256 \w{64}, .* names \w{64}; run: nox -s gen", problem)
-    assert not (folder / "x-1.tar.gz").exists()
-
-
-def test_a_crate_that_cargo_did_not_fetch_is_named(sources: tuple[EasyConfig, Path, Path]) -> None:
-    config, sdist, folder = sources
-    (sdist.parent / "registry/cache/index/heck-0.5.0.crate").unlink()
-    (problem,) = fill_sources(config, sdist, Path("."), folder)
-    assert problem.startswith("heck-0.5.0.tar.gz: not in cargo's cache")
-
-
-def test_a_fetch_that_fails_is_not_a_fault_of_the_recipe(
-    sources: tuple[EasyConfig, Path, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    config, sdist, folder = sources
-    failed = ran("", 101, "error: failed to download")
-    monkeypatch.setattr(easybuild_site, "run_group", lambda *_, **__: failed)
-    with pytest.raises(GateError, match="cargo cannot fetch the crates: error: failed"):
-        fill_sources(config, sdist, Path("."), folder)
 
 
 # -- Verdicts ----------------------------------------------------------------------------------
@@ -242,7 +110,7 @@ def test_a_pass_is_recorded_with_what_was_used(
     room = session({"rustc --version": ran("rust 1.88.0\nlmod 8.7.60\n")})
     (entry,) = load(checkout.root)
     assert (entry.outcome, entry.reason, entry.state) == ("pass", "", "current")
-    assert {"sources-have-their-digests", "replays", *STAGES} - {"unload"} <= set(entry.run.passed)
+    assert {"sources-have-their-digests", "replays", *STAGES} <= set(entry.run.passed)
     assert entry.run.tools["rust"] == "1.88.0" and "stand-in" in entry.run.tools["site"]
     assert {"build_seconds", "vectors"} <= set(entry.run.measurements)
     assert {Path(name).suffix for name in entry.run.subjects} == {".eb", ".gz"}
@@ -336,63 +204,191 @@ def test_a_rehearsal_carries_the_digest_at_hand_and_records_nothing(
     checkout.sdist.write_bytes(b"changed since")
     session(rehearse=True)
     assert load(checkout.root) == []
-    (copy,) = (checkout.root / "build/rooms/easybuild/rehearsal").glob("easybuild/**/*.eb")
-    assert hashlib.sha256(b"changed since").hexdigest() in copy.read_text()
+    copies = [*(checkout.root / "build/rooms/easybuild/rehearsal").glob("easybuild/**/*.*")]
+    digest = hashlib.sha256(b"changed since").hexdigest()
+    assert len(copies) == 4 and all(digest in copy.read_text() for copy in copies)
     assert {config.file: config.text for config in read_easyconfigs(checkout.root)} == before
 
 
-def test_another_generation_is_tried_but_not_recorded(
+def test_another_generation_has_a_check_of_its_own(
     session: Callable[..., FakeRoom], checkout: Checkout
 ) -> None:
-    room = session(generation="2025a")
-    assert any("gfbf-2025a.eb" in command for command in room.commands)
-    assert load(checkout.root) == []
+    room = session(generation="2026.1")
+    assert any("gfbf-2026.1.eb" in command for command in room.commands)
+    (entry,) = load(checkout.root)
+    assert (entry.check, entry.outcome) == ("easybuild-2026-1", "pass")
+    assert entry.run.command == "nox -s smoke-easybuild -- --generation 2026.1"
 
 
-def test_wrong_arguments_are_one_line(checkout: Checkout) -> None:
-    with pytest.raises(GateError, match=r"no generation '2031x'.*known: 2025a, 2025b"):
-        easybuild_smoke.run(checkout.root, checkout.sdist, generation="2031x")
-    with pytest.raises(GateError, match=r"not a source archive mars_earth-2\.0\.0\.tar\.gz"):
-        easybuild_smoke.run(checkout.root, checkout.root / "dist/other.tar.gz")
-
-
-# -- The page ----------------------------------------------------------------------------------
-
-
-def blocks(text: str) -> list[tuple[str, str]]:
-    """Return the commands of every block, with the sentence that follows it."""
-    return re.findall(r"```sh\n(.*?)```\n\n([^\n]+)", text, re.DOTALL)
-
-
-def disagreements(text: str) -> list[str]:
-    """Return the lines of a page that no stage executes although the page says so."""
-    found = []
-    for commands, sentence in blocks(text):
-        executed = re.match(r"Executed by the smoke session, stage `([a-z-]+)`[.,]", sentence)
-        if executed:
-            known = STAGES[executed[1]].commands.splitlines()
-            found += [line for line in commands.splitlines() if line not in known]
-        elif not re.match(r"Not executed: \S", sentence):
-            found.append(sentence)
-    return found
-
-
-def test_every_command_of_the_page_is_executed_or_says_why_not() -> None:
-    text = PAGE.read_text()
-    assert text.count("```sh") == len(blocks(text)) > 5
-    assert disagreements(text) == []
-    assert "stand-in" in text
+def test_every_generation_can_be_recorded() -> None:
+    facts = site_facts(ROOT)
+    checks = [easybuild_smoke._check(name, facts.generation, Options())[0] for name in facts.images]
+    assert checks == ["easybuild-2025a", "smoke-easybuild", "easybuild-2026-1"]
+    assert {contract(ROOT).check(check).session for check in checks} == {"smoke-easybuild"}
 
 
 @pytest.mark.parametrize(
-    ("old", "new"),
+    ("options", "message"),
     [
-        ("--optarch=GENERIC\n", "--optarch=Intel:xHost\n"),
-        ("Not executed: ", "It is known that "),
-        ("module load mars-earth/2.0.0-gfbf-2025b\n", "module load mars-earth\n"),
+        ({"generation": "2031x"}, r"no generation '2031x'.*known: 2025a, 2025b, 2026\.1"),
+        ({"generation": "2025a", "edges": True}, "with generation 2025b only"),
+        ({"easyconfigs": Path("/none-such")}, "not a checkout of easybuild-easyconfigs"),
     ],
 )
-def test_a_page_that_says_other_than_the_session_does_is_found(old: str, new: str) -> None:
-    text = PAGE.read_text()
-    assert old in text
-    assert disagreements(text.replace(old, new)) != []
+def test_wrong_arguments_are_one_line(
+    checkout: Checkout, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(GateError, match=message):
+        easybuild_smoke.run(checkout.root, checkout.sdist, Options(**options))
+    assert load(checkout.root) == []
+
+
+def test_another_archive_is_one_line(checkout: Checkout) -> None:
+    with pytest.raises(GateError, match=r"not a source archive mars_earth-2\.0\.0\.tar\.gz"):
+        easybuild_smoke.run(checkout.root, checkout.root / "dist/other.tar.gz", Options())
+
+
+# -- Upstream's tests --------------------------------------------------------------------------
+
+
+def test_without_a_checkout_upstream_s_tests_are_unavailable(
+    session: Callable[..., FakeRoom], checkout: Checkout
+) -> None:
+    session()
+    (entry,) = load(checkout.root)
+    assert entry.run.tools["upstream-tests"].startswith("unavailable: no --easyconfigs")
+
+
+def test_with_a_checkout_upstream_s_tests_are_run_and_judged(
+    session: Callable[..., FakeRoom], checkout: Checkout, tmp_path: Path
+) -> None:
+    (tmp_path / "test/easyconfigs").mkdir(parents=True)
+    (tmp_path / "test/easyconfigs/easyconfigs.py").touch()
+    said = {"name": "upstream-pr-https", "passed": False, "detail": "not https"}
+    report = ran(json.dumps({**REPORT, "tests": [said]}), 1)
+    session({"upstream_tests.py": report}, easyconfigs=tmp_path)
+    (entry,) = load(checkout.root)
+    assert entry.run.failed == ("upstream-pr-https",)
+    assert "upstream-tests" in entry.run.passed
+    assert entry.run.tools["upstream-tests"] == "a checkout without git"
+
+
+def test_our_file_lies_among_upstream_s(tmp_path: Path) -> None:
+    ours = "easybuild/easyconfigs/m/mars-earth/mars-earth-2.0.0-gfbf-2025b.eb"
+    theirs = ("m/make/make-1.eb", "m/mars-earth/mars-earth-1.eb", "z/zlib/zlib-1.eb")
+    for name in theirs:
+        path = tmp_path / "theirs/easybuild/easyconfigs" / name
+        path.parent.mkdir(parents=True)
+        path.touch()
+    (tmp_path / "mars" / ours).parent.mkdir(parents=True)
+    (tmp_path / "mars" / ours).touch()
+    script = upstream_tests("mars-earth", ours).commands.replace("$EB_PYTHON", "echo")
+    for inside, here in (
+        ("/mnt/easyconfigs", "theirs"),
+        ("/mnt/mars", "mars"),
+        ("/tmp/upstream", "copy"),
+        ("/tmp/present", "present"),
+    ):
+        script = script.replace(inside, str(tmp_path / here))
+    done = subprocess.run(["bash", "-ec", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    for name in ("m/make", "m/mars-earth", "z/zlib", "m/mars-earth/mars-earth-2.0.0-gfbf-2025b.eb"):
+        assert (tmp_path / "copy/easybuild/easyconfigs" / name).exists(), name
+
+
+# -- Bad input ---------------------------------------------------------------------------------
+
+SAYS = {
+    "missing-crate": "no matching package named `autocfg` found",
+    "other-crate/mars-earth": "checksum for `autocfg v1.5.1` changed between lock files",
+    "other-crate/sources": "Checksum verification for /x/autocfg-1.5.1.tar.gz failed",
+    "other-python": "Missing modules for dependencies (use --robot?): Python/3.12.5",
+    "short": "Failed to create directory /mnt/bad/short/c: [Errno 30] Read-only file system",
+    "unset EASYBUILD_ALLOW": "You seem to be running EasyBuild with root privileges",
+}
+
+
+@pytest.fixture
+def sources(checkout: Checkout) -> None:
+    """Put archives with true digests among the sources of the recorded generation."""
+    folder = checkout.root / easybuild_smoke.ROOMS / "sources-2025b"
+    folder.mkdir(parents=True)
+    for config in read_easyconfigs(checkout.root):
+        for name in (name for entry in config.values["checksums"] for name in entry):
+            (folder / name).write_bytes(gzip.compress(name.encode()))
+            old = next(pair[name] for pair in config.values["checksums"] if name in pair)
+            new = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+            path = checkout.root / config.file
+            path.write_text(path.read_text().replace(old, new))
+
+
+@pytest.mark.usefixtures("sources")
+def test_bad_input_is_refused_in_one_line(
+    session: Callable[..., FakeRoom], checkout: Checkout
+) -> None:
+    answers = {part: ran(f"ERROR: {said}\n", 1) for part, said in SAYS.items()}
+    session(answers, edges=True)
+    (entry,) = load(checkout.root)
+    assert (entry.check, entry.outcome, entry.reason) == ("easybuild-edges", "pass", "")
+    assert entry.run.command == "nox -s smoke-easybuild -- --edges"
+    assert {"missing-crate", "root-without-permission", "callers-variables"} < {*entry.run.passed}
+    assert not STAGES & {*entry.run.passed}
+
+
+@pytest.mark.usefixtures("sources")
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (ran(), "missing-crate: it was not refused"),
+        (ran("ERROR: no space left\n", 1), "missing-crate: it does not say no matching package"),
+    ],
+)
+def test_bad_input_that_passes_or_fails_otherwise_is_a_failure(
+    session: Callable[..., FakeRoom], checkout: Checkout, answer: Result, reason: str
+) -> None:
+    answers = {part: ran(f"ERROR: {said}\n", 1) for part, said in SAYS.items()}
+    session({**answers, "missing-crate": answer}, edges=True)
+    (entry,) = load(checkout.root)
+    assert entry.outcome == "fail" and entry.reason.startswith(reason)
+    assert entry.run.failed == ("missing-crate",)
+
+
+@pytest.mark.usefixtures("sources")
+def test_bad_input_that_changes_the_site_is_a_failure(
+    session: Callable[..., FakeRoom], checkout: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Changing(FakeRoom):
+        def run(self, command: list[str] | str, **options: Any) -> Result:
+            if "other-python" in str(command):
+                left = checkout.root / easybuild_smoke.ROOMS / "prefix/modules/all/mars-earth.lua"
+                left.write_text("half made")
+            return super().run(command, **options)
+
+    monkeypatch.setattr(sys.modules[__name__], "FakeRoom", Changing)
+    session({p: ran(f"ERROR: {said}\n", 1) for p, said in SAYS.items()}, edges=True)
+    (entry,) = load(checkout.root)
+    assert entry.reason.startswith("other-python: the site has changed")
+
+
+@pytest.mark.usefixtures("sources")
+def test_each_broken_input_is_broken_in_one_place(checkout: Checkout, tmp_path: Path) -> None:
+    (good,) = [config for config in read_easyconfigs(checkout.root) if "2025b" in config.file]
+    name, ours = "autocfg-1.5.1.tar.gz", Path(good.file).name
+    sources = checkout.root / easybuild_smoke.ROOMS / "sources-2025b"
+    easybuild_bad_input.lay_out(good, sources, tmp_path)
+
+    lines = set(good.text.splitlines())
+    missing = lines - set((tmp_path / "missing-crate" / ours).read_text().splitlines())
+    assert len(missing) == 2 and all("autocfg" in line for line in missing)
+    (python,) = lines - set((tmp_path / "other-python" / ours).read_text().splitlines())
+    assert "('Python', '3.13.5')" in python
+    (crate,) = lines - set((tmp_path / "other-crate" / ours).read_text().splitlines())
+    assert name in crate
+
+    packed = tmp_path / "other-crate/sources" / name
+    assert packed.read_bytes() != (sources / name).read_bytes()
+    assert gzip.decompress(packed.read_bytes()) == gzip.decompress((sources / name).read_bytes())
+    lacking = {path.name for path in sources.iterdir()} - {
+        path.name for path in (tmp_path / "short").iterdir()
+    }
+    assert lacking == {name}

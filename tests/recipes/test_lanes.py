@@ -25,6 +25,8 @@ DERIVED = {
     "conda-forge/recipes/mars-earth/recipe.yaml",
     "easybuild/easyconfigs/m/mars-earth/mars-earth-2.0.0-gfbf-2025a.eb",
     "easybuild/easyconfigs/m/mars-earth/mars-earth-2.0.0-gfbf-2025b.eb",
+    "easybuild/easyconfigs/m/mars-earth/mars-earth-2.0.0-gfbf-2026.1.eb",
+    "easybuild/sources/mars-earth-2.0.0.sha256",
     "spack-repo-index.yaml",
     "spack/spack_repo/mars/packages/mars_earth/package.py",
     "spack/spack_repo/mars/packages/py_mars_earth/package.py",

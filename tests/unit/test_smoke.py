@@ -147,7 +147,9 @@ def test_a_pass_has_no_reason(
 ) -> None:
     smoke = Smoke()
     smoke.add("fits", True, "")
-    assert conclude(smoke, HERE, [], "smoke-test", title="t") == "pass"
+    again = "nox -s smoke-test -- --twice"
+    assert conclude(smoke, HERE, [], "smoke-test", title="t", command=again) == "pass"
+    assert recorded[0]["command"] == again
     assert (recorded[0]["outcome"], recorded[0]["reason"]) == ("pass", "")
     assert capsys.readouterr().err.splitlines()[-2:] == ["pass", "evidence smoke-test/0"]
 

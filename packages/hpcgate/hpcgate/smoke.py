@@ -127,6 +127,7 @@ def conclude(
     *,
     title: str,
     logs: str = "",
+    command: str = "",
     recorded: bool = True,
 ) -> Outcome:
     """Print what a run has shown, record it, and return its outcome.
@@ -136,9 +137,11 @@ def conclude(
     subjects : sequence of Path
         The files that were judged.
     check : str
-        The check in `packaging/levels.yaml`, which is also the name of the session.
+        The check in `packaging/levels.yaml`; without `command`, the session has its name.
     title, logs : str
         What stands above the table, and what follows the name of the record.
+    command : str
+        What repeats the run, when that is more than the name of the session.
     recorded : bool
         False prints only.
 
@@ -158,7 +161,7 @@ def conclude(
             check,
             smoke.outcome,
             subjects=subjects,
-            command=f"nox -s {check}",
+            command=command or f"nox -s {check}",
             started=smoke.started,
             finished=finished,
             reason=smoke.reason,

@@ -73,7 +73,7 @@ class EasyBuildLane:
         crates = read_lock(root / LOCK)
         digests = [(release.sdist, release.sha256)]
         digests += [(crate.archive, crate.checksum) for crate in crates]
-        listed = "".join(f"{digest}  {name}\n" for name, digest in digests)
+        listed = render_template(root, "packaging/easybuild/sources.sha256.j2", digests=digests)
         files = {f"easybuild/sources/{release.name}-{release.version}.sha256": listed}
         for generation in lane.generations:
             files |= _easyconfig(facts, root, lane, crates, generation)

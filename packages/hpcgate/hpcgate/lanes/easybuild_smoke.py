@@ -18,98 +18,68 @@ from rich.console import Console
 
 from hpcgate import facts as facts_module
 from hpcgate.cleanroom import EngineName, Room, open_room
-from hpcgate.cleanroom.process import Result
+from hpcgate.cleanroom.process import Result, quiet
 from hpcgate.errors import GateError
 from hpcgate.evidence import Outcome
+from hpcgate.lanes import easybuild_bad_input as bad_input
 from hpcgate.lanes.easybuild import FACTS, LOCK, EasyBuildFacts
+from hpcgate.lanes.easybuild_bad_input import BadInput
 from hpcgate.lanes.easybuild_lint import path_of, read_easyconfig
-from hpcgate.lanes.easybuild_site import SITE, Site, fill_sources, prepare, site_facts
+from hpcgate.lanes.easybuild_log import explain, why
+from hpcgate.lanes.easybuild_site import SITE, Site, prepare, site_facts
+from hpcgate.lanes.easybuild_sources import fill_sources
+from hpcgate.lanes.easybuild_stages import (
+    CHECKOUT,
+    ENVIRONMENT,
+    LMOD,
+    VERSIONS,
+    eb_command,
+    edges,
+    stages,
+    upstream_tests,
+)
 from hpcgate.repo import find_root, read_text, sha256_file, write_text
 from hpcgate.smoke import Smoke, conclude, exit_status
 
-__all__ = ["Stage", "main", "run", "stages", "why"]
+__all__ = ["Options", "main", "run"]
 
 CHECK = "smoke-easybuild"
 LOGS = Path("build/logs") / CHECK
 ROOMS = Path("build/rooms/easybuild")
-SCRIPT = Path("tests/smoke/easybuild/use_module.py")
+SCRIPTS = Path("tests/smoke/easybuild")
+SCRIPT_NAMES = ("upstream_tests.py", "use_module.py")
 VECTORS = Path("tests/conformance")
-
-_LMOD = "/usr/share/lmod/lmod/init/bash"
-# The commands of the stages use these names; docs/install-easybuild.md sets them the same way.
-_ENVIRONMENT = {
-    "EASYBUILD_PREFIX": "/mnt/prefix",
-    "EASYBUILD_TMPDIR": "/mnt/logs",
-    "EASYBUILD_ALLOW_USE_AS_ROOT_AND_ACCEPT_CONSEQUENCES": "1",
-    # A room may know no user but root; whoever packed a crate cannot own its files there.
-    "TAR_OPTIONS": "--no-same-owner",
-    "EB_PYTHON": f"{SITE}/easybuild/bin/python",
-    "SOURCES": "/mnt/sources",
-    # Without a limit the linear algebra reserves address space for every core of a large machine.
-    "OPENBLAS_NUM_THREADS": "2",
-}
-_VERSIONS = """\
-echo lmod $LMOD_VERSION
-echo easybuild $(eb --version | sed 's/.*framework: \\([^,]*\\).*/\\1/')
-module load Rust maturin
-echo gcc $(gcc -dumpfullversion)
-echo binutils $(ld --version | sed -n '1s/.* //p')
-echo rust $(rustc --version | cut -d' ' -f2)
-echo maturin $(maturin --version | cut -d' ' -f2)
-"""
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
-    """One step of the session: commands as a site types them, and what its success says."""
+class Options:
+    """What one run does.
 
-    name: str
-    commands: str
-    shows: str
-
-
-def stages(name: str, version: str, toolchain: str) -> tuple[Stage, ...]:
-    """Return the stages that follow the stand-in site and its sources, in order.
-
-    Examples
-    --------
-    >>> stages("mars-earth", "2.0.0", "gfbf-2025b")[0].commands
-    'eb mars-earth-2.0.0-gfbf-2025b.eb --robot-paths=$PWD/easybuild/easyconfigs: --check-contrib'
+    Attributes
+    ----------
+    generation : str
+        Toolchain generation; by default the one of `packaging/easybuild/site.yaml`.
+    engine : {"auto", "podman", "docker", "bwrap"}
+        What runs the room.
+    easyconfigs : Path or None
+        A checkout of easybuild-easyconfigs, whose tests of a pull request then run too.
+    edges : bool
+        Try what EasyBuild has to refuse and what a site does less often, instead of the stages.
+    keep : bool
+        Leave the installation in `build/rooms/easybuild`.
+    rehearse : bool
+        Use a copy of the easyconfig with the digest of the archive at hand, and record nothing.
     """
-    eb = f"eb {name}-{version}-{toolchain}.eb --robot-paths=$PWD/easybuild/easyconfigs:"
-    module = f"{name}/{version}-{toolchain}"
-    load = f"module use $EASYBUILD_PREFIX/modules/all\nmodule load {module}"
-    script = "python -s /mnt/use_module.py /mnt/conformance"
-    seen = "env | grep -Ev '^(_|__LMOD_.*|_ModuleTable.*|LMOD_.*|BASH_.*)=' | sort"
-    clean = f"{load.splitlines()[0]}\n{seen} > /tmp/before\n{load.splitlines()[1]}\n"
-    clean += f"module unload {module}\n{seen} > /tmp/after\ndiff /tmp/before /tmp/after"
-    log = f"$EASYBUILD_PREFIX/software/{module}/easybuild/easybuild-*.log"
-    return (
-        Stage("check-contrib", f"{eb} --check-contrib", "upstream's rules"),
-        Stage("check-style", f"{eb} --check-style", "upstream's style"),
-        Stage("fetch", f"{eb} --sourcepath=$SOURCES --fetch", "every source, without network"),
-        Stage("build", f"{eb} --sourcepath=$SOURCES --optarch=GENERIC", "without network"),
-        Stage(
-            "generic",
-            f"grep -qE -e '-C target-cpu=(x86-64|generic) ' {log}\n"
-            f"! grep -q target-cpu=native {log}",
-            "no code for one processor alone",
-        ),
-        Stage("use", f"{load}\nmars-earth --version\n{script}", "a user's steps"),
-        Stage("unload", clean, "the environment is as before the load"),
-        Stage("sanity-check", f"{eb} --sanity-check-only", "the installation, once more"),
-    )
+
+    generation: str = ""
+    engine: EngineName = "auto"
+    easyconfigs: Path | None = None
+    edges: bool = False
+    keep: bool = False
+    rehearse: bool = False
 
 
-def run(
-    root: Path,
-    sdist: Path,
-    *,
-    generation: str = "",
-    engine: EngineName = "auto",
-    keep: bool = False,
-    rehearse: bool = False,
-) -> Outcome:
+def run(root: Path, sdist: Path, options: Options) -> Outcome:
     """Build the easyconfig in a clean room, use its module, and write the evidence.
 
     Parameters
@@ -118,14 +88,9 @@ def run(
         The checkout.
     sdist : Path
         The source archive that the easyconfig names.
-    generation : str, default the one of `packaging/easybuild/site.yaml`
-        Toolchain generation. Only the default one is recorded.
-    engine : {"auto", "podman", "docker", "bwrap"}
-        What runs the room.
-    keep : bool, default False
-        Leave the installation in `build/rooms/easybuild`.
-    rehearse : bool, default False
-        Use a copy of the easyconfig with the digest of this archive, and record nothing.
+    options : Options
+        What the run does. Every generation but the default one, and the edges, have checks of
+        their own.
 
     Returns
     -------
@@ -134,25 +99,26 @@ def run(
 
     Examples
     --------
-    >>> run(find_root(), Path("dist/mars_earth-2.0.0.tar.gz"))  # doctest: +SKIP
+    >>> run(find_root(), Path("dist/mars_earth-2.0.0.tar.gz"), Options())  # doctest: +SKIP
     'pass'
     """
-    session = _Session(root, sdist, generation, engine, rehearse)
+    session = _Session(root, sdist, options)
     console = Console(stderr=True)
     smoke = Smoke()
     with _alone(root / ROOMS):
         shutil.rmtree(root / LOGS, ignore_errors=True)
         try:
-            session.try_all(smoke, console, keep=keep)
+            session.try_all(smoke, console)
         except GateError as error:
             smoke.unavailable = str(error)
     conclude(
         smoke,
         root,
         [sdist, session.easyconfig],
-        CHECK,
+        session.check,
         title=session.easyconfig.name,
-        recorded=session.recorded,
+        command=session.command,
+        recorded=not options.rehearse,
     )
     console.print(f"logs {LOGS}", highlight=False, markup=False)
     return smoke.outcome
@@ -161,36 +127,46 @@ def run(
 class _Session:
     """Everything one run is about."""
 
-    def __init__(
-        self, root: Path, sdist: Path, generation: str, engine: EngineName, rehearse: bool
-    ) -> None:
+    def __init__(self, root: Path, sdist: Path, options: Options) -> None:
         release = facts_module.load(root).release
         lane = facts_module.load_model(EasyBuildFacts, root, FACTS)
         default = site_facts(root).generation
-        self.generation = generation or default
-        if self.generation not in lane.generations:
+        generation = options.generation or default
+        if generation not in lane.generations:
             known = ", ".join(lane.generations)
-            raise GateError(f"{FACTS}: no generation {self.generation!r}", hint=f"known: {known}")
+            raise GateError(f"{FACTS}: no generation {generation!r}", hint=f"known: {known}")
         if sdist.name != release.sdist or not sdist.is_file():
             hint = "python -m hpcgate.sdist --sdist-only"
             raise GateError(f"{sdist}: not a source archive {release.sdist}", hint=hint)
-        self.root, self.sdist, self.engine, self.rehearse = root, sdist, engine, rehearse
-        self.recorded = self.generation == default and not rehearse
+        checkout = options.easyconfigs
+        if checkout and not (checkout / "test/easyconfigs/easyconfigs.py").is_file():
+            hint = "git clone https://github.com/easybuilders/easybuild-easyconfigs"
+            raise GateError(f"{checkout}: not a checkout of easybuild-easyconfigs", hint=hint)
+        self.root, self.sdist, self.options = root, sdist, options
+        self.generation = generation
+        self.check, self.command = _check(generation, default, options)
         version = str(release.version)
-        relative = path_of(release.name, version, lane.toolchain, self.generation)
+        relative = path_of(release.name, version, lane.toolchain, generation)
         self.easyconfig = root / relative
-        self.stages = stages(release.name, version, f"{lane.toolchain}-{self.generation}")
+        toolchain = f"{lane.toolchain}-{generation}"
+        self.eb = eb_command(release.name, version, toolchain)
+        self.stages = stages(release.name, version, toolchain)
+        if options.edges:
+            other = f"{lane.toolchain},{list(lane.generations)[-1]}"
+            self.stages = edges(release.name, version, toolchain, other, bad_input.FOLDER)
+        if checkout:
+            self.stages = (upstream_tests(release.name, relative), *self.stages)
         self.home = root
-        if rehearse:
-            self.home = root / ROOMS / "rehearsal"
-            text = read_text(self.easyconfig).replace(release.sha256, sha256_file(sdist))
+        if options.rehearse:
+            self.home = _emptied(root / ROOMS / "rehearsal")
+            for path in (root / "easybuild").rglob("*.*"):
+                text = read_text(path).replace(release.sha256, sha256_file(sdist))
+                write_text(self.home / path.relative_to(root), text)
             self.easyconfig = self.home / relative
-            write_text(self.easyconfig, text)
 
-    def try_all(self, smoke: Smoke, console: Console, *, keep: bool) -> None:
+    def try_all(self, smoke: Smoke, console: Console) -> None:
         """Prepare what needs the network, then run the stages without it."""
         rooms = self.root / ROOMS
-        logs = self.root / LOGS
         name = self.easyconfig.name
         with console.status("stand-in site") as status:
             config = read_easyconfig(name, read_text(self.easyconfig))
@@ -204,68 +180,101 @@ class _Session:
             site = prepare(
                 self.root,
                 self.easyconfig,
+                self.generation,
                 rooms / f"site-{self.generation}",
-                logs,
-                engine=self.engine,
+                self.root / LOGS,
+                engine=self.options.engine,
                 say=lambda text: status.update(f"{text} (minutes the first time)"),
             )
             smoke.measurements["site_seconds"] = site.seconds
-            with self._room(site, sources, rooms / "prefix", keep=keep) as room:
+            bad = _emptied(rooms / "bad")
+            if self.options.edges:
+                bad_input.lay_out(config, sources, bad)
+            with self._room(site, sources, bad) as room:
                 smoke.tools |= {"engine": room.engine, "image": room.image}
                 smoke.tools |= {"site": "stand-in modules with upstream's names"}
+                self._versions(smoke, room)
+                if self.options.edges:
+                    self._refusals(smoke, room, bad_input.bad_inputs(self.eb, config))
                 self._stages(smoke, room, status.update)
 
     @contextlib.contextmanager
-    def _room(self, site: Site, sources: Path, prefix: Path, *, keep: bool) -> Iterator[Room]:
-        shutil.rmtree(prefix, ignore_errors=True)
-        logs = self.root / LOGS / "eb"
-        for folder in (prefix, logs):
-            folder.mkdir(parents=True)
+    def _room(self, site: Site, sources: Path, bad: Path) -> Iterator[Room]:
+        prefix = _emptied(self.root / ROOMS / "prefix")
+        mounts = {
+            site.folder: SITE,
+            sources: ENVIRONMENT["SOURCES"],
+            bad: bad_input.FOLDER,
+            self.home / "easybuild": "/mnt/mars/easybuild",
+            self.root / VECTORS: "/mnt/conformance",
+        }
+        mounts |= {self.root / SCRIPTS / name: f"/mnt/{name}" for name in SCRIPT_NAMES}
+        if self.options.easyconfigs:
+            mounts[self.options.easyconfigs] = CHECKOUT
         opened = open_room(
-            site_facts(self.root).image,
+            site_facts(self.root).image(self.generation),
             self.root,
-            engine=self.engine,
-            mounts={
-                site.folder: SITE,
-                sources: _ENVIRONMENT["SOURCES"],
-                self.home / "easybuild": "/mnt/mars/easybuild",
-                self.root / SCRIPT: "/mnt/use_module.py",
-                self.root / VECTORS: "/mnt/conformance",
-            },
+            engine=self.options.engine,
+            mounts=mounts,
             writable={
-                prefix: _ENVIRONMENT["EASYBUILD_PREFIX"],
-                logs: _ENVIRONMENT["EASYBUILD_TMPDIR"],
+                prefix: ENVIRONMENT["EASYBUILD_PREFIX"],
+                _emptied(self.root / LOGS / "eb"): ENVIRONMENT["EASYBUILD_TMPDIR"],
             },
-            environment=_ENVIRONMENT,
+            environment=ENVIRONMENT,
         )
         try:
             with opened as room:
                 yield room
         finally:
-            if not keep:
+            if not self.options.keep:
                 shutil.rmtree(prefix, ignore_errors=True)
 
-    def _stages(self, smoke: Smoke, room: Room, say: Callable[[str], None]) -> None:
-        if not room.run(["test", "-r", _LMOD]).ok:
+    def _versions(self, smoke: Smoke, room: Room) -> None:
+        """Take in what the room and the stand-in site offer."""
+        if not room.run(["test", "-r", LMOD]).ok:
             raise GateError(f"{room.image}: the clean root has no Lmod", hint="add lmod to it")
-        done = self._do(room, "versions", _VERSIONS)
+        done = self._do(room, "versions", VERSIONS)
         if not done.ok:
             raise GateError(f"the stand-in site does not work: {why(done)}", hint=f"see {LOGS}")
         smoke.tools |= dict(line.split(maxsplit=1) for line in done.stdout.splitlines())
+        if checkout := self.options.easyconfigs:
+            commit = quiet(["git", "-C", str(checkout), "rev-parse", "HEAD"]).stdout.strip()
+            smoke.tools["upstream-tests"] = commit or "a checkout without git"
+        elif not self.options.edges:
+            smoke.tools["upstream-tests"] = "unavailable: no --easyconfigs was given"
+
+    def _stages(self, smoke: Smoke, room: Room, say: Callable[[str], None]) -> None:
         for stage in self.stages:
             say(f"{stage.name}: {stage.shows}")
             done = self._do(room, stage.name, stage.commands)
             smoke.measurements[f"{stage.name.replace('-', '_')}_seconds"] = done.seconds
-            if stage.name == "use":
+            if stage.reports:
                 see = f"see {LOGS}/{stage.name}.log"
-                smoke.take_in("use", done, silent=f"no report: {why(done)}; {see}", see=see)
+                smoke.take_in(stage.name, done, silent=f"no report: {why(done)}; {see}", see=see)
                 continue
-            smoke.add(stage.name, done.ok, stage.shows if done.ok else self._explain(stage, done))
-            if stage.name == "build" and not done.ok:
+            said = stage.shows if done.ok else self._explain(stage.name, done)
+            smoke.add(stage.name, done.ok, said)
+            if stage.name in {"build", "callers-variables"} and not done.ok:
                 return  # there is no module to use
 
+    def _refusals(self, smoke: Smoke, room: Room, cases: Sequence[BadInput]) -> None:
+        """Try what EasyBuild has to refuse, beside an installation that has to stay as it is."""
+        prefix = self.root / ROOMS / "prefix"
+        write_text(prefix / "software/neighbour/1.0/kept", "kept\n")
+        write_text(prefix / "modules/all/neighbour/1.0.lua", "-- kept\n")
+        before = bad_input.state(prefix)
+        for case in cases:
+            done = self._do(room, case.name, case.commands)
+            said = self._explain(case.name, done)
+            problems = [
+                *(["it was not refused"] if done.ok else []),
+                *([] if re.search(case.says, said) else [f"it does not say {case.says}"]),
+                *([] if bad_input.state(prefix) == before else ["the site has changed"]),
+            ]
+            smoke.add(case.name, not problems, ", ".join([*problems, said]))
+
     def _do(self, room: Room, name: str, commands: str) -> Result:
-        preamble = f"set -e; PATH={SITE}/bin:$PATH; . {_LMOD}; module use {SITE}/modules"
+        preamble = f"set -e; PATH={SITE}/bin:$PATH; . {LMOD}; module use {SITE}/modules"
         done = room.run(["bash", "-c", f"{preamble}; cd /mnt/mars\n{commands}"])
         # EasyBuild colours its errors wherever they go.
         done = replace(done, stderr=re.sub(r"\x1b\[[0-9;]*m", "", done.stderr))
@@ -273,39 +282,29 @@ class _Session:
         write_text(self.root / LOGS / f"{name}.log", text)
         return done
 
-    def _explain(self, stage: Stage, done: Result) -> str:
-        """Say why a stage failed: in EasyBuild's words, then in those of the command it ran."""
-        log = LOGS / f"{stage.name}.log"
-        said = why(done)
-        if found := re.search(r"output \(stdout \+ stderr\)\s+->\s+(\S+)", done.stderr):
-            inner = Path(found[1]).relative_to(_ENVIRONMENT["EASYBUILD_TMPDIR"])
-            output = self.root / LOGS / "eb" / inner
-            if output.is_file():
-                log = output.relative_to(self.root)
-                # The first is the compiler's; pip and cargo repeat in their words that it failed.
-                pattern = r"^\s*(error(?:\[E\d+\])?: (?!subprocess-exited).+)$"
-                errors = re.findall(pattern, read_text(output), re.MULTILINE)
-                said = f"{said}: {errors[0]}" if errors else said
-        return f"{said}; see {log}"
+    def _explain(self, name: str, done: Result) -> str:
+        where = ENVIRONMENT["EASYBUILD_TMPDIR"]
+        said = explain(done, self.root / LOGS / f"{name}.log", where, self.root / LOGS / "eb")
+        return said.replace(f"{self.root}/", "")
 
 
-def why(done: Result) -> str:
-    """Return the one sentence in which EasyBuild says why it failed.
+def _check(generation: str, default: str, options: Options) -> tuple[str, str]:
+    """Return the check that a run records, and the command that repeats it."""
+    if options.edges:
+        if generation != default:
+            raise GateError(f"--edges is tried with generation {default} only")
+        return "easybuild-edges", f"nox -s {CHECK} -- --edges"
+    if generation != default:
+        name = f"easybuild-{generation.replace('.', '-')}"
+        return name, f"nox -s {CHECK} -- --generation {generation}"
+    return CHECK, f"nox -s {CHECK}"
 
-    Examples
-    --------
-    >>> why(Result(1, "== FAILED: Installation ended unsuccessfully: no gcc (took 2 secs)", "", 2))
-    'no gcc'
-    """
-    text = done.stdout + done.stderr
-    for pattern in (
-        r"^== FAILED: Installation ended unsuccessfully: (.+?)(?: \(took .*)?$",
-        r"^ERROR: (.+)$",
-        r"^(?:Lmod has detected the following error:)\s+(.+)$",
-    ):
-        if found := re.search(pattern, text, re.MULTILINE):
-            return found[1].strip()
-    return done.why
+
+def _emptied(folder: Path) -> Path:
+    """Return a folder that is there and empty."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
 
 
 @contextlib.contextmanager
@@ -325,24 +324,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--generation", default="", help="toolchain generation, such as 2025b")
     parser.add_argument("--engine", choices=get_args(EngineName), default="auto")
     parser.add_argument("--sdist", type=Path, help="the source archive in dist/ by default")
+    parser.add_argument(
+        "--easyconfigs",
+        type=Path,
+        help="a checkout of easybuild-easyconfigs, to run its tests of a pull request",
+    )
+    parser.add_argument(
+        "--edges",
+        action="store_true",
+        help="try bad input and what a site does less often, instead of the stages",
+    )
     parser.add_argument("--keep", action="store_true", help="leave the installation in build/rooms")
     parser.add_argument(
         "--rehearse",
         action="store_true",
         help="use a copy of the easyconfig with the digest of the sdist, and record nothing",
     )
-    options = parser.parse_args(arguments)
+    given = vars(parser.parse_args(arguments))
     root = find_root()
-    sdist = options.sdist or root / "dist" / facts_module.load(root).release.sdist
-    outcome = run(
-        root,
-        sdist.resolve(),
-        generation=options.generation,
-        engine=options.engine,
-        keep=options.keep,
-        rehearse=options.rehearse,
-    )
-    return 0 if outcome == "pass" else 1
+    sdist = given.pop("sdist") or root / "dist" / facts_module.load(root).release.sdist
+    return 0 if run(root, sdist.resolve(), Options(**given)) == "pass" else 1
 
 
 if __name__ == "__main__":
