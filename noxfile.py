@@ -239,6 +239,8 @@ def enter(session: nox.Session, name: str, *install: str) -> Path:
     # nox looks programs up in its own PATH, not in the session's.
     os.environ["PATH"] = f"{home / 'bin'}{os.pathsep}{PATH}"
     os.environ["VIRTUAL_ENV"] = str(home)
+    # A caller's libraries are not this environment's.
+    os.environ.pop("PYTHONPATH", None)
     if not stamp.exists() or stamp.read_text() != digest:
         session.run(sys.executable, "-m", "virtualenv", "-q", "--clear", str(home))
         session.run("python", "-m", "pip", "install", "-q", *install)
