@@ -17,7 +17,7 @@ class PyMarsEarth(PythonPackage):
 
     license("Apache-2.0")
 
-    version("2.0.0", sha256="cfee1fc47aee6f3119b0784fc7c90860a05ccd43b6f930b21cd437e1564ea204")
+    version("2.0.0", sha256="50fed8cc7d360dd5ec0e4357b1102b0ac889e119b930638f1b5eb5bb33ac2daf")
 
     variant("arrow", default=False, description="Install pyarrow, to pass Arrow tables as input")
     variant("plots", default=False, description="Install Matplotlib, to draw models")
