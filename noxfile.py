@@ -118,6 +118,17 @@ def packets(session: nox.Session) -> None:
     session.run("hpcgate", "packets", *session.posargs)
 
 
+@task(name="site-bundle")
+def site_bundle(session: nox.Session) -> None:
+    """Pack sdist, wheel, recipes, sources, guides and records into one archive for a site."""
+    gates(session)
+    started = now()
+    session.run("python", "-m", "hpcgate.sdist")
+    session.run("hpcgate", "bundle")
+    subjects = [f"--subject={path}" for path in DIST.glob("*-bundle.tar.gz")]
+    record(session, "site-bundle", started, "--outcome=pass", *subjects)
+
+
 @task()
 def level(session: nox.Session) -> None:
     """Print the table: every requirement, the level declared, where the packets lie."""

@@ -108,6 +108,30 @@ def packets(root: Root = None, check: Check = False, release: Release = False) -
 
 
 @app.command()
+def bundle(
+    root: Root = None,
+    verify: Annotated[
+        Path | None,
+        typer.Option(help="Check this unpacked bundle instead; exit 1 on a difference."),
+    ] = None,
+) -> None:
+    """Pack what a site without network needs into one archive in `dist/`, or check one.
+
+    Example: `hpcgate bundle --verify mars-earth-2.0.0-bundle`
+    """
+    from hpcgate import bundle as module
+
+    if verify is None:
+        where = find_root(root)
+        print(module.make_bundle(where, where / "dist"))
+        return
+    wrong = module.verify(verify)
+    for line in wrong:
+        print(line)
+    raise typer.Exit(1 if wrong else 0)
+
+
+@app.command()
 def status(root: Root = None, release: Release = False) -> None:
     """Print the one table: requirements, level, packets.
 
