@@ -58,7 +58,7 @@ class Problem:
 
 
 class Lane(Protocol):
-    """Hide one ecosystem behind two verbs."""
+    """Hide one ecosystem behind three verbs."""
 
     @property
     def name(self) -> str:
@@ -76,6 +76,10 @@ class Lane(Protocol):
 
     def lint(self, root: Path) -> list[Problem]:
         """Return the conventions of the ecosystem that the committed recipes break."""
+        ...
+
+    def upstream(self, facts: Facts, root: Path) -> dict[str, str]:
+        """Return the files of a pull request to the ecosystem, by path in its repository."""
         ...
 
 

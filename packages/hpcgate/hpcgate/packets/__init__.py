@@ -18,9 +18,7 @@ from pathlib import Path
 from hpcgate.errors import GateError
 from hpcgate.evidence import contract
 from hpcgate.facts import Facts, load, load_model
-from hpcgate.lanes.conda_forge import CondaForgeLane
-from hpcgate.lanes.easybuild import EasyBuildLane
-from hpcgate.lanes.spack import SpackLane
+from hpcgate.lanes import LANES
 from hpcgate.levels import Assessment, assess, level_name
 from hpcgate.packets.base import Context, Settings, Target, placeholders
 from hpcgate.packets.e4s import E4S
@@ -34,9 +32,7 @@ ROOM = Path("submissions")
 _ALL: tuple[Target, ...] = (
     HPSF(),
     E4S(),
-    Upstream(SpackLane()),
-    Upstream(EasyBuildLane()),
-    Upstream(CondaForgeLane()),
+    *(Upstream(lane) for lane in LANES.values()),
 )
 TARGETS: dict[str, Target] = {target.name: target for target in _ALL}
 

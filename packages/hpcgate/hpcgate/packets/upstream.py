@@ -3,14 +3,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Protocol
+from typing import Annotated
 
 from pydantic import Field
 
 from hpcgate.errors import GateError
 from hpcgate.evidence import Record, load
-from hpcgate.facts import Facts, bounds_text
+from hpcgate.facts import bounds_text
+from hpcgate.lanes import Lane
 from hpcgate.packets.base import Context, Settings, render
 
 __all__ = ["Upstream"]
@@ -25,17 +25,6 @@ class Contribution(Settings):
     check: Annotated[str, Field(min_length=1)]
 
 
-class Offering(Protocol):
-    """A lane that knows what its ecosystem's own repository takes."""
-
-    @property
-    def name(self) -> str:
-        """Name the lane."""
-
-    def upstream(self, facts: Facts, root: Path) -> dict[str, str]:
-        """Return the files of a pull request, by path in that repository."""
-
-
 class Upstream:
     """Assemble `submissions/upstream/<lane>/`.
 
@@ -45,7 +34,7 @@ class Upstream:
 
     settings = Contribution
 
-    def __init__(self, lane: Offering) -> None:
+    def __init__(self, lane: Lane) -> None:
         self.lane = lane
         self.name = f"upstream/{lane.name}"
 
