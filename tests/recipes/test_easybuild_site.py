@@ -91,12 +91,19 @@ def test_upstream_names_every_module_and_every_wheel(
     plan = json.loads(done.stdout.splitlines()[-1])["modules"]
     modules = {entry["name"]: Module.model_validate(entry) for entry in plan}
     facts = site_facts(ROOT)
-    for name, distributions in facts.wheels.items():
-        assert all(modules[name].pin(distribution) for distribution in distributions)
+    pins = {modules[name].pin(one) for name, named in facts.wheels.items() for one in named}
+    assert (generation == "2026.1") == (pins >= facts.instead.keys())
     assert set(facts.programs) <= set(modules)
     known = [entry["full_name"] for entry in plan]
     for entry in plan:
         assert set(entry["needs"]) <= set(known[: known.index(entry["full_name"])])
+
+
+def test_a_version_that_upstream_patches_has_a_release_that_stands_for_it() -> None:
+    maturin = Module(full_name="maturin/1", name="maturin", version="1", needs=(), extensions={})
+    facts = site_facts(ROOT).model_copy(update={"instead": {"maturin==1": "maturin==1.0.1"}})
+    script = easybuild_site._fill(maturin, facts, {"Python": PYTHON})
+    assert " maturin==1.0.1\n" in script
 
 
 @pytest.mark.parametrize(("here", "fits"), [("3.13\n", True), ("3.12\n", False)])

@@ -57,6 +57,7 @@ class SiteFacts(FactModel):
     easybuild: Names
     programs: dict[str, Names]
     wheels: dict[str, Names]
+    instead: dict[str, str]
 
     def image(self, generation: str) -> str:
         """Return the clean root whose Python can stand for the one of a generation."""
@@ -270,7 +271,8 @@ def _fill(module: Module, facts: SiteFacts, by_name: dict[str, Module]) -> str:
     for program in facts.programs.get(module.name, ()):
         script += f"mkdir -p {root}/bin; ln -s $(command -v {program}) {root}/bin/{program}\n"
     if module.name in facts.wheels:
-        pins = shlex.join(module.pin(name) for name in facts.wheels[module.name])
+        named = map(module.pin, facts.wheels[module.name])
+        pins = shlex.join(facts.instead.get(pin, pin) for pin in named)
         python, where = f"{by_name['Python'].root}/bin/python", f"--prefix {root}"
         if module.name == "Python":
             script, where = f"python3 -m venv {root}\n", ""
