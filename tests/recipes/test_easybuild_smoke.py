@@ -336,6 +336,18 @@ def test_bad_input_is_refused_in_one_line(
 
 
 @pytest.mark.usefixtures("sources")
+def test_a_room_without_root_cannot_refuse_root(
+    session: Callable[..., FakeRoom], checkout: Checkout
+) -> None:
+    answers = {part: ran(f"ERROR: {said}\n", 1) for part, said in SAYS.items()}
+    session({**answers, "id -u": ran("", 1)}, edges=True)
+    (entry,) = load(checkout.root)
+    assert entry.outcome == "pass"
+    assert "root-without-permission" not in entry.run.passed
+    assert entry.run.tools["root-without-permission"].startswith("not tried")
+
+
+@pytest.mark.usefixtures("sources")
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [

@@ -27,6 +27,7 @@ class BadInput:
     name: str
     commands: str
     says: str  # a regular expression
+    root: bool = False  # only root is refused
 
 
 def bad_inputs(eb: str, config: EasyConfig) -> tuple[BadInput, ...]:
@@ -68,6 +69,7 @@ def bad_inputs(eb: str, config: EasyConfig) -> tuple[BadInput, ...]:
             "unset EASYBUILD_ALLOW_USE_AS_ROOT_AND_ACCEPT_CONSEQUENCES\n"
             f"{eb} --sourcepath=$SOURCES",
             "running EasyBuild with root privileges",
+            root=True,
         ),
     )
 
