@@ -58,10 +58,13 @@ _SMALL = _TAIL | word_set(
 )
 _LIKENED = word_set(
     "like as similar just following beside alongside with via through on using under from for "
-    "in by faster twice thanks instead"
+    "in by faster twice thanks instead compared relative contrary opposed"
 )
+_SET_BESIDE = word_set("compared relative contrary opposed")
 _INVERTED = word_set("so as neither nor")
-_TOOLS = word_set("cupy dask ray kubernetes slurm hadoop horovod spark")
+_TOOLS = word_set(
+    "cupy dask ray kubernetes slurm hadoop horovod spark spack easybuild conda pip pixi mamba"
+)
 _OUR_THINGS = word_set("plan plans replay row rows model models matrix knots hinges basis batch it")
 _WELCOME = word_set("helps help works used supported welcome there fine possible")
 _NEGATIONS = word_set("not no never none neither nor cannot without")
@@ -259,6 +262,7 @@ def owner(reading: Reading, clause: Clause, inherited: Owner) -> Owner:
         for m in reading.within("others", clause)
         if not _measured_against(reading, m)
         and reading.low(m.end) not in _DATA
+        and not (reading.low(m.start - 1) == "of" and reading.low(m.start - 2) in _DATA)
         and (m.start not in reading.inside_terms or m.end - m.start > 1)
         and (verb is not None or not {reading.low(m.end), reading.low(m.start - 1)} & _LISTED)
     ]
@@ -331,7 +335,10 @@ def _set_aside(reading: Reading, match: Match) -> bool:
 
 def _compared(reading: Reading, clause: Clause) -> bool:
     """Whether the other project is only what ours is likened to: `like XGBoost, it ...`."""
-    return reading.low(clause.start) in _LIKENED
+    first = reading.low(clause.start)
+    if first in _SET_BESIDE and reading.finite(clause.start, clause.end) is None:
+        return False
+    return first in _LIKENED
 
 
 def _enabled(reading: Reading, clause: Clause, ours: list[Match], limit: int) -> bool:

@@ -59,9 +59,11 @@ def judge_sentence(
             _refer_back(reading, clause, whose, said or before, said)
             _go_beyond(reading, clause, whose, said, previous)
             continue
-        spans = (
-            [] if flipped and _ends_in_not(reading, clause) else list(denied_spans(reading, clause))
+        turned = flipped and (
+            _ends_in_not(reading, clause)
+            or (clause.link == "but" and reading.low(clause.start) == "not")
         )
+        spans = [] if turned else list(denied_spans(reading, clause))
         reversed_at = max((m.end for m in reading.within("reversal", clause)), default=-1)
         flipped = bool(spans) and bool(
             reading.within("predicate", clause) or reading.within("transitive", clause)
