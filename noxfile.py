@@ -198,6 +198,13 @@ def tests(session: nox.Session) -> None:
     session.run("python", "-c", FAIL_ON_RED, str(report))
 
 
+@task(name="bench-claims")
+def bench_claims(session: nox.Session) -> None:
+    """Time the claims gate beside a parser of the same texts, and record it."""
+    gates(session)
+    session.run("python", "scripts/bench_claims.py", *session.posargs)
+
+
 @task(name="bench-peers")
 def bench_peers(session: nox.Session) -> None:
     """Compare held-out R squared with R earth at equal settings, and record it."""

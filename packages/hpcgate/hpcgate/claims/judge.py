@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 
-from hpcgate.claims.context import Owner, Status, answer, heading_status, lead_status
+from hpcgate.claims.context import Owner, Status
 from hpcgate.claims.levels_named import declared_levels
 from hpcgate.claims.lexicon import Lexicon
 from hpcgate.claims.model import Claim, Unit
+from hpcgate.claims.replies import answer, heading_status, lead_status
 from hpcgate.claims.scope import Clause, Reading, denied_spans
 from hpcgate.claims.sentence import Said, follow_up, judge_sentence
 from hpcgate.claims.shapes import code_claims, field_claims, row_claims

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -241,18 +242,25 @@ class Lexicon:
     def groups(self) -> dict[str, Phrases]:
         """The phrases of every group of negators and cues, by name."""
         classes = self.data.classes
-        table: dict[str, Phrases] = {}
+        return {
+            name: Phrases([(name, phrase) for phrase in words], classes)
+            for name, words in self._named()
+        }
+
+    @cached_property
+    def marks(self) -> Phrases:
+        """The phrases of all groups at once, for one pass over a sentence."""
+        pairs = [(name, phrase) for name, words in self._named() for phrase in words]
+        return Phrases(pairs, self.data.classes)
+
+    def _named(self) -> Iterator[tuple[str, tuple[Phrase, ...]]]:
         for part in (self.data.negators, self.data.cues):
             for name in type(part).model_fields:
-                words = getattr(part, name).words
-                table[name] = Phrases([(name, phrase) for phrase in words], classes)
-        for name in ("ours", "others"):
-            words = getattr(self.data, name).words
-            table[name] = Phrases([(name, phrase) for phrase in words], classes)
+                yield name, getattr(part, name).words
+        yield "ours", self.data.ours.words
+        yield "others", self.data.others.words
         for name in ("deny", "plan", "affirm"):
-            words = getattr(self.data.answers, name)
-            table[name] = Phrases([(name, phrase) for phrase in words], classes)
-        return table
+            yield name, getattr(self.data.answers, name)
 
 
 _HOLE = (Word(".", ".", 0, 0),)

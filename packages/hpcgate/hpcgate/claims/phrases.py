@@ -110,13 +110,20 @@ class Phrases:
             for step in reads:
                 places.setdefault(step, []).append(at)
         known = places.keys()
-        entries = {id(e): e for step in known for e in self._index.get(step, ())}
-        for key, items, first in (*entries.values(), *self._always):
-            begins = known & first
-            for step in begins:
-                for start in places[step]:
-                    for end in _ends(items, 0, words, steps, start):
-                        yield key, start, end
+        tried: set[int] = set()
+        for found in (*map(self._index.get, known), self._always):
+            for key, items, first in found or ():
+                if id(items) in tried:
+                    continue
+                tried.add(id(items))
+                for step in known & first:
+                    for start in places[step]:
+                        if len(items) == 1 and items[0].__class__ is dict:
+                            if _hit(items[0], words[start], steps[start]):
+                                yield key, start, start + 1
+                            continue
+                        for end in _ends(items, 0, words, steps, start):
+                            yield key, start, end
 
 
 def _ends(

@@ -5,17 +5,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hpcgate.claims.context import (
-    Owner,
-    Status,
-    answer,
-    definition,
-    ellipsis,
-    is_quoted,
-    lead_status,
-    owner,
-)
+from hpcgate.claims.context import Owner, Status, definition, ellipsis, is_quoted, owner
 from hpcgate.claims.lexicon import Lexicon
+from hpcgate.claims.replies import answer, lead_status
 from hpcgate.claims.scope import Clause, Reading, denied_spans
 from hpcgate.claims.words import Match, Sentence, word_set
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-import io
 import re
-import tokenize
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -35,6 +33,14 @@ _DIRECTIVES = frozenset({"variant", "depends_on", "extends", "provides"})
 _TOOL = re.compile(r"#\s*(?:!|noqa|type:|ruff|fmt:|pragma|mypy|pylint|-\*-|hpc_level)")
 _LEVEL = re.compile(r"\bH[0-4]\b|\(evidence: ")
 _PROMPT = re.compile(r"^\s*(?:>>>|\.\.\.)(?: |$)")
+# The file parses, so a quotation mark outside a comment begins a string that ends.
+_STRING_OR_COMMENT = re.compile(
+    r'''"""(?:[^\\]|\\.)*?"""|\'{3}(?:[^\\]|\\.)*?\'{3}'''
+    r"""|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|(?P<comment>\#[^\n]*)""",
+    re.DOTALL,
+)
+_KEYWORD = re.compile(r"\b(?:" + "|".join(sorted(_TEXT_KEYS)) + r")\s*=")
+_BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -59,7 +65,8 @@ def _document(text: str, hint: Hint, *, recipe: bool) -> Document:
     if not recipe and not hint(text) and not _LEVEL.search(text):
         return Document(())
     found = [*_comments(text, hint)]
-    for node in ast.walk(tree):
+    whole = recipe or _KEYWORD.search(text) is not None
+    for node in ast.walk(tree) if whole else _statements(tree):
         if isinstance(node, _DOCUMENTED):
             found += _docstring(node, hint)
             if recipe and isinstance(node, ast.ClassDef):
@@ -71,6 +78,16 @@ def _document(text: str, hint: Hint, *, recipe: bool) -> Document:
     if recipe:
         found += _assignments(tree)
     return Document(tuple(sorted(found, key=lambda unit: unit.line)))
+
+
+def _statements(tree: ast.Module) -> Iterator[ast.AST]:
+    """Yield a module and its statements, not their expressions."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for name in _BLOCKS:
+            waiting.extend(getattr(node, name, ()))
 
 
 def _docstring(node: ast.AST, hint: Hint) -> Iterator[Unit]:
@@ -106,20 +123,19 @@ def _comments(text: str, hint: Hint) -> Iterator[Unit]:
         return
     block: list[str] = []
     start = last = 0
-    try:
-        tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
-    except (tokenize.TokenError, SyntaxError):
-        return
-    for token in tokens:
-        if token.type != tokenize.COMMENT or _TOOL.match(token.string):
+    row, seen = 1, 0
+    for token in _STRING_OR_COMMENT.finditer(text):
+        comment = token["comment"]
+        if comment is None or _TOOL.match(comment):
             continue
-        row = token.start[0]
+        row += text.count("\n", seen, token.start())
+        seen = token.start()
         if block and row != last + 1:
             yield _comment(block, start)
             block = []
         if not block:
             start = row
-        block.append(token.string.lstrip("#:! ").rstrip())
+        block.append(comment.lstrip("#:! ").rstrip())
         last = row
     if block:
         yield _comment(block, start)
