@@ -29,7 +29,7 @@ PLACES = word_set("on in at by with for from over under of as than")
 _NOMINAL = word_set("to the a an of no in by for its our your their this any each every")
 _GOVERNS = word_set(
     "we you they i not can will may must could would should might shall do does did never also"
-    " always and who that which people one all both others only never then"
+    " always already still often usually easily happily simply now even and who that which people one all both others only never then"
 )
 _NOT_PLURAL = word_set("this is was its has does as us plus")
 _SUBJECTS = word_set("it we they you")
@@ -129,6 +129,8 @@ def split_clauses(reading: Reading) -> list[Clause]:
                 cuts.append((place + 1, low))
         elif low in _SUBJECTS and _bare_opening(reading, cuts[-1][0], place):
             cuts.append((place, ","))
+        elif low == "," and reading.low(place - 1) in ("yes", "no"):
+            cuts.append((place + 1, low))
         elif low == "," and (link := _after_comma(reading, place)):
             cuts.append((place + 1, link))
         elif low in ("and", "or", "so") and place > cuts[-1][0] + 1 and _new_verb(reading, place):
@@ -150,7 +152,7 @@ def _bare_opening(reading: Reading, start: int, place: int) -> bool:
         and reading.low(start) in ("without", "with", "on", "in", "given", "from", "at")
         and reading.finite(start, place) is None
         and not any(start <= m.start < place for m in reading.group("others"))
-        and reading.finite(place + 1, min(place + 3, len(reading.words))) is not None
+        and reading.predicate(place + 1, min(place + 3, len(reading.words))) is not None
     )
 
 

@@ -106,6 +106,7 @@ def _tool_itself(reading: Reading, clause: Clause, verb: int | None) -> bool:
     """Whether a clause tells what a tool does, without our rows or plans: `Ray ships a ...`."""
     return (
         verb == clause.start + 1
+        and clause.end > verb + 2
         and reading.low(clause.start) in _TOOLS
         and not any(reading.low(i) in _OUR_THINGS for i in range(clause.start, clause.end))
         and not reading.within("ours", clause)
@@ -117,7 +118,10 @@ def _with_another(reading: Reading, clause: Clause, others: list[Match]) -> bool
     return any(
         m.start == clause.start + 1
         and reading.low(clause.start) in ("with", "using", "in", "under")
-        and (reading.low(m.end) in _PEOPLE or reading.low(m.end + 1) in _PEOPLE)
+        and (
+            {reading.low(m.end), reading.low(m.end + 1)} & _PEOPLE
+            or (reading.low(clause.start) == "in" and reading.low(m.end) not in _DATA)
+        )
         for m in others
     )
 
@@ -149,7 +153,7 @@ def _set_aside(reading: Reading, match: Match) -> bool:
 def _compared(reading: Reading, clause: Clause) -> bool:
     """Whether the other project is only what ours is likened to: `like XGBoost, it ...`."""
     first = reading.low(clause.start)
-    if first in _SET_BESIDE and reading.finite(clause.start, clause.end) is None:
+    if first in _SET_BESIDE and reading.predicate(clause.start, clause.end) is None:
         return False
     return first in _LIKENED
 

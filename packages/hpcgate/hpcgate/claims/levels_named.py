@@ -26,7 +26,7 @@ _DECLARED = (
     r"(?:contract\s+)?level\s*(?:is|of|:|=)?\s*(?:now\s+)?(?P<level>H[0-4])\b",
     r"\b(?P<level>H[0-4])\s+requirements?\s+(?:is|are)\s+(?:all\s+|now\s+)*"
     r"(?:met|satisfied|fulfilled|complete)\b",
-    r"\b(?P<level>H[0-4])(?:\s+(?:is|are|has\s+been|was|support\s+is))?[\s-]+(?:fully\s+|now\s+)*"
+    r"\b(?P<level>H[0-4])(?:\s+(?:is|are|has\s+been|was|support\s+is))?[\s(-]+(?:fully\s+|now\s+)*"
     r"(?:implemented|completed?|reached|satisfied|met|achieved|fulfilled|certified|compliant"
     r"|conformant|ready|capable|done|attained|supported|available)\b",
 )

@@ -179,5 +179,5 @@ _LINE = 1000
 _ABSENT = re.compile(
     r"\bassert\b.*\bnot\b|\bnot in\b|\bis None\b|\bisn't\b|\b(?:False|false|OFF|off|none|None)\b"
     r"|(?<!DEVICES)=\s*['\"]?(?:0|1|no|cpu)\b(?!,)|--(?:no|without|disable|exclude)-|~\w|\bconflicts\(|\braise\b"
-    r"|\bgrep\b|\buninstall\b|\bassertNot|\bassertFalse|\bNOT\b|\bnot\b|\bunset\b|\bexclude"
+    r"|\bgrep\b|\bsys\.modules\b|\buninstall\b|\bassertNot|\bassertFalse|\bNOT\b|\bnot\b|\bunset\b|\bexclude"
 )

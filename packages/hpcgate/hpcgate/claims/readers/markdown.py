@@ -195,7 +195,10 @@ def _introduces(text: str) -> bool:
 def _inline(node: SyntaxTreeNode) -> str:
     """Return the words of a block as a reader sees them; code keeps its backticks."""
     parts: list[str] = []
+    struck = {id(inner) for gone in node.walk() if gone.type == "s" for inner in gone.walk()}
     for child in node.walk():
+        if id(child) in struck:
+            continue
         if child.type == "text":
             parts.append(child.content)
         elif child.type == "code_inline":
