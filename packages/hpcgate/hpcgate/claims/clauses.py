@@ -28,8 +28,9 @@ _OPENERS = word_set(
 PLACES = word_set("on in at by with for from over under of as than")
 _NOMINAL = word_set("to the a an of no in by for its our your their this any each every")
 _GOVERNS = word_set(
-    "we you they i not can will may must could would should might shall do does did never also"
-    " always already still often usually easily happily simply now even and who that which people one all both others only never then"
+    "we you they i not can will may must could would should might shall do does did never also "
+    "always already still often usually easily happily simply now even and who that which "
+    "people one all both others only then"
 )
 _NOT_PLURAL = word_set("this is was its has does as us plus")
 _SUBJECTS = word_set("it we they you")
