@@ -20,7 +20,7 @@ from hpcgate.lanes import conda_forge_smoke as session
 from hpcgate.lanes import conda_wheels
 from hpcgate.lanes.conda_channel import Channel
 from hpcgate.lanes.conda_page import PAGE, TOOLS, Block, documented_blocks
-from hpcgate.lanes.conda_plans import package_problems, plan_problems
+from hpcgate.lanes.conda_plans import conda_build_problems, package_problems, plan_problems
 from hpcgate.lanes.conda_python import Python, find_python
 from hpcgate.lanes.conda_sandbox import Sandbox, Unavailable, open_sandbox
 from hpcgate.lanes.conda_session import Session
@@ -301,6 +301,50 @@ def test_a_plan_for_this_machine_crosses_nothing() -> None:
     plan = a_plan("linux-64")
     plan["requirements"]["build"].append("python")
     assert plan_problems("linux-64", "linux-64", plan, FACTS) == ["build needs no python"]
+
+
+def rendered_by_conda_build(*, solved: bool) -> dict[str, Any]:
+    """Return what conda-render writes, with the requirements solved or only filled in."""
+    run = ["click >=8.1", "numpy >=1.23", "python >=3.10,<3.11.0a0", "rich >=13"]
+    build = ["cargo-bundle-licenses", "gcc_linux-64 12.*", "rust_linux-64", "sysroot_linux-64"]
+    host = ["maturin >=1.8,<2", "pip", "python 3.10.* *_cpython"]
+    if solved:
+        build = [f"{spec.split()[0]} 1.0 0" for spec in build]
+        host = ["libgcc 12 0", *(f"{spec.split()[0]} 1.0 0" for spec in host)]
+        run = ["__glibc >=2.36,<3.0.a0", "libgcc", "python_abi 3.10.* *_cp310", *run]
+    release = FACTS.release
+    return {
+        "package": {"name": release.name, "version": str(release.version)},
+        "source": {"url": release.url, "sha256": release.sha256},
+        "requirements": {"build": build, "host": host, "run": [*run, "scikit-learn >=1.6"]},
+        "about": {"license": "Apache-2.0"},
+    }
+
+
+@pytest.mark.parametrize("solved", [False, True])
+def test_what_conda_build_renders_may_ask_for_more(solved: bool) -> None:
+    assert conda_build_problems(rendered_by_conda_build(solved=solved), FACTS) == []
+
+
+@pytest.mark.parametrize(
+    ("breaks", "problem"),
+    [
+        (lambda r: r["package"].update(version="1"), "version is 1"),
+        (lambda r: r["source"].update(url="x"), "url is x"),
+        (lambda r: r["source"].update(sha256="x"), "sha256 is x"),
+        (lambda r: r["about"].update(license="MIT"), "licence is MIT"),
+        (lambda r: r["requirements"]["build"].pop(), "build has not one C compiler"),
+        (lambda r: r["requirements"]["host"].pop(0), "host lacks maturin"),
+        (lambda r: r["requirements"]["run"].pop(), "run lacks scikit-learn >=1.6"),
+    ],
+)
+def test_a_wrong_rendering_is_named(
+    breaks: Callable[[dict[str, Any]], object], problem: str
+) -> None:
+    recipe = rendered_by_conda_build(solved=False)
+    breaks(recipe)
+    (found,) = conda_build_problems(recipe, FACTS)
+    assert problem in found
 
 
 @pytest.fixture
