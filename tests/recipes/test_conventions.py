@@ -101,6 +101,7 @@ BROKEN = [
     ("spec", RECIPE, "    - numpy >=1.23", "    - numpy >= 1.23"),
     ("jinja", RECIPE, "${{ version }}", "${{version}}"),
     ("command", RECIPE, "      - mars-earth = pymars.cli:main", "      - mars = pymars.cli:main"),
+    ("pytest", RECIPE, "      - pytest -v test_installed.py\n", ""),
     ("command-test", RECIPE, "      - mars-earth --version\n", ""),
     ("syntax", SETTINGS, "build_platform:", "build_platform: ["),
     ("shape", SETTINGS, "build_platform:", "build_platforms:"),

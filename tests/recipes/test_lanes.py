@@ -23,6 +23,7 @@ DERIVED = {
     "conda-forge/conda-build/meta.yaml",
     "conda-forge/conda-forge.yml",
     "conda-forge/recipes/mars-earth/recipe.yaml",
+    "conda-forge/recipes/mars-earth/test_installed.py",
     "easybuild/easyconfigs/m/mars-earth/mars-earth-2.0.0-gfbf-2025a.eb",
     "easybuild/easyconfigs/m/mars-earth/mars-earth-2.0.0-gfbf-2025b.eb",
     "easybuild/easyconfigs/m/mars-earth/mars-earth-2.0.0-gfbf-2026.1.eb",

@@ -68,8 +68,7 @@ def conda_smithy_finds_nothing(session: Session) -> str:
     staged, feedstock = folder / session.facts.release.name, folder / "feedstock"
     settings = session.root / "conda-forge" / "conda-forge.yml"
     for recipe, beside in ((staged, staged), (feedstock / "recipe", feedstock)):
-        recipe.mkdir(parents=True)
-        shutil.copy2(session.recipe, recipe)
+        shutil.copytree(session.recipe.parent, recipe)
         shutil.copy2(settings, beside)
     line = [lint, "recipe-lint", str(staged), str(feedstock / "recipe")]
     done = session.sandbox.run(line, "conda-smithy")

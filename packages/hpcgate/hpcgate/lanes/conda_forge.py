@@ -57,6 +57,7 @@ class CondaForgeLane:
         folder = f"conda-forge/recipes/{release.name}"
         return {
             f"{folder}/recipe.yaml": fill("recipe.yaml", "${{ version }}"),
+            f"{folder}/test_installed.py": fill("test_installed.py"),
             "conda-forge/conda-forge.yml": fill("conda-forge.yml"),
             "conda-forge/conda-build/meta.yaml": fill("meta.yaml", str(release.version)),
         }
@@ -65,9 +66,11 @@ class CondaForgeLane:
         """Return the folder that staged-recipes takes; it moves the settings to the feedstock."""
         folder = f"recipes/{facts.release.name}"
         ours = self.render(facts, root)
-        files = {"recipe.yaml": f"conda-forge/{folder}/", "conda-forge.yml": "conda-forge/"}
+        ours.pop("conda-forge/conda-build/meta.yaml")
         # There nothing is generated: the first line, which says so, stays here.
-        return {f"{folder}/{n}": ours[f"{room}{n}"].partition("\n")[2] for n, room in files.items()}
+        return {
+            f"{folder}/{Path(path).name}": text.partition("\n")[2] for path, text in ours.items()
+        }
 
     def lint(self, root: Path) -> list[Problem]:
         """Return the rules of conda-forge that the committed files break."""

@@ -168,6 +168,8 @@ def _broken_tests(tests: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
     if versions != ["${{ python_min }}.*", "*"]:
         yield "python-version", "test on ${{ python_min }}.* (when abi3) and on *"
     scripts = [line for test in tests for line in specs(_branch(test, "script"))]
+    if not any(line.startswith("pytest ") for line in scripts):
+        yield "pytest", "the package carries tests for pytest"
     if not any("abi3audit" in line and "--assume-minimum-abi3" in line for line in scripts):
         yield "abi3audit", "the extension module of an abi3 package is audited"
 

@@ -85,6 +85,7 @@ class Session:
         if text.count(address) != 1:
             raise GateError(f"{self.recipe}: no line holds the source address")
         local = text.replace(address, f"  url: {self.sdist.resolve().as_uri()}\n")
+        shutil.copytree(self.recipe.parent, self.local_recipe.parent)
         write_text(self.local_recipe, local)
         return f"sha256 {found}"
 
