@@ -50,6 +50,7 @@ SCRIPTS = Path("tests/smoke/spack")
 VECTORS = Path("tests/conformance")
 
 _PIP = "pip --disable-pip-version-check --quiet"
+_INDEX = "$WORK/spack/bin/spack python -c 'import spack.repo; spack.repo.PATH.provider_index'"
 _DOWNLOAD = "download --no-cache-dir --only-binary :all:"
 # pip in a virtual environment fills lib/pythonX.Y/site-packages, and Spack asks the Python outside
 # of it where to look; Debian's has another answer.
@@ -116,16 +117,18 @@ def prepare(session: Session, spack: Path, builtin: Path) -> None:
     spack_style.lay_out(session, builtin.parent)
 
     wanted = requirements(session.facts.dependencies)
+    _configure(session, {})
     session.prepare(
         "download",
         f"python3 -m venv $WORK/venv\n$WORK/venv/bin/{_PIP} install --no-cache-dir clingo "
         f"{shlex.join(spack_style.checkers(builtin.parent))}\n"
-        f"$WORK/venv/bin/{_PIP} {_DOWNLOAD} -d $WORK/wheels {shlex.join(wanted)}",
+        # Spack reads every recipe once; meanwhile the wheels come.
+        f"{_INDEX} > $WORK/index.log 2>&1 & \n"
+        f"$WORK/venv/bin/{_PIP} {_DOWNLOAD} -d $WORK/wheels {shlex.join(wanted)}\nwait",
         network=True,
     )
     tools = _tools(session)
     wheels = read_wheels(work / "wheels", tools.python)
-    _configure(session, {})
     specs = shlex.join(f"{wheel.package}@{wheel.version}" for wheel in wheels)
     asked = "$WORK/spack/bin/spack python $WORK/scripts/known_dependencies.py"
     known = json.loads(session.prepare("recipes", f"{asked} {specs}"))
@@ -136,7 +139,9 @@ def prepare(session: Session, spack: Path, builtin: Path) -> None:
         + shlex.join(f"{places.work}/wheels/{wheel.path.name}" for wheel in inside)
         for package, inside in contents.items()
     ]
-    session.prepare("externals", "\n".join([*lines, _LINK_SITE_PACKAGES]))
+    install_all = "xargs -P 2 -d '\\n' -n 1 sh -c << 'LINES'"
+    script = "\n".join([install_all, *lines, "LINES", _LINK_SITE_PACKAGES])
+    session.prepare("externals", script)
     _configure(session, externals(contents, known, tools, places))
 
 
