@@ -324,3 +324,16 @@ def test_changed_files_out_of_scope_are_left_out(monkeypatch, capsys):
     assert main(["--assume-evidence", "H0", "LICENSE", "packaging/claims.yaml"]) == 0
     assert main(["--assume-evidence", "H0", "--path", "packaging/claims.yaml"]) == 1
     capsys.readouterr()
+
+
+def test_many_files_are_judged_alike_and_in_order(tmp_path):
+    """Shared out to workers or not, the findings are the same and in the order of the files."""
+    paths = []
+    for number in range(200):
+        path = tmp_path / f"page-{number}.md"
+        path.write_text(GPU if number % 3 else "It fits splines.\n")
+        paths.append(path)
+    together = check(ROOT, paths, level=1)
+    alone = [finding for path in paths for finding in check(ROOT, [path], level=1)]
+    assert together == alone
+    assert len(together) == 133

@@ -59,6 +59,7 @@ _DATA = word_set(
     "frame frames array arrays tensor tensors table tables dataframe dataframes series column"
     " columns batch batches buffer buffers matrix matrices record records"
 )
+_MEASURES = word_set("throughput speed time performance rate runtime latency cost")
 _SEND = word_set("see try prefer consider")
 _EXTEND = word_set("too likewise same also follows follow joins matches")
 
@@ -75,7 +76,7 @@ def owner(reading: Reading, clause: Clause, inherited: Owner) -> Owner:
         for m in reading.within("others", clause)
         if not _measured_against(reading, m)
         and reading.low(m.end) not in _DATA
-        and not (reading.low(m.start - 1) == "of" and reading.low(m.start - 2) in _DATA)
+        and not (reading.low(m.start - 1) in ("of", "from") and reading.low(m.start - 2) in _DATA)
         and (m.start not in reading.inside_terms or m.end - m.start > 1)
         and (verb is not None or not {reading.low(m.end), reading.low(m.start - 1)} & _LISTED)
     ]
@@ -129,6 +130,8 @@ def _with_another(reading: Reading, clause: Clause, others: list[Match]) -> bool
 def _measured_against(reading: Reading, match: Match) -> bool:
     """Whether another project is only what ours is measured by, as in `than X`."""
     before = match.start - 1
+    if reading.low(before) == "of" and reading.low(before - 1) in _MEASURES:
+        return True
     while reading.low(before) in ("the", "a", "an", "its", "that"):
         before -= 1
     return reading.low(before) in ("than", "over", "versus", "vs", "as")

@@ -24,6 +24,7 @@ _DECLARED = (
     r"(?:a\s+|an\s+)?(?:HPC\s+)?(?:contract\s+)?(?:level\s+)?(?P<level>H[0-4])\b",
     r"\b(?:our|its|my|this\s+\w+'s|the\s+(?:project|release|library|runtime|package)'s)\s+(?:HPC\s+)?"
     r"(?:contract\s+)?level\s*(?:is|of|:|=)?\s*(?:now\s+)?(?P<level>H[0-4])\b",
+    r"\bimplemented\s*:\s*(?:H[0-4]\s*(?:,|to|through|and|–|-|\.\.)\s*)*(?P<level>H[0-4])\b",
     r"\b(?P<level>H[0-4])\s+requirements?\s+(?:is|are)\s+(?:all\s+|now\s+)*"
     r"(?:met|satisfied|fulfilled|complete)\b",
     r"\b(?P<level>H[0-4])(?:\s+(?:is|are|has\s+been|was|support\s+is))?[\s(-]+(?:fully\s+|now\s+)*"
