@@ -9,6 +9,7 @@ import fcntl
 import re
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +23,7 @@ from hpcgate.cleanroom.process import Result, quiet
 from hpcgate.errors import GateError
 from hpcgate.evidence import Outcome
 from hpcgate.lanes import easybuild_bad_input as bad_input
-from hpcgate.lanes.easybuild import FACTS, LOCK, EasyBuildFacts
+from hpcgate.lanes.easybuild import FACTS, LOCK, EasyBuildFacts, EasyBuildLane
 from hpcgate.lanes.easybuild_bad_input import BadInput
 from hpcgate.lanes.easybuild_lint import path_of, read_easyconfig
 from hpcgate.lanes.easybuild_log import explain, why
@@ -168,6 +169,9 @@ class _Session:
         """Prepare what needs the network, then run the stages without it."""
         rooms = self.root / ROOMS
         name = self.easyconfig.name
+        began = time.perf_counter()
+        EasyBuildLane().render(facts_module.load(self.root), self.root)
+        smoke.measurements["regenerate_seconds"] = round(time.perf_counter() - began, 3)
         with console.status("stand-in site") as status:
             config = read_easyconfig(name, read_text(self.easyconfig))
             sources = rooms / f"sources-{self.generation}"
