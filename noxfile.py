@@ -105,10 +105,21 @@ def claims(session: nox.Session) -> None:
 
 @task()
 def evidence(session: nox.Session) -> None:
-    """Check the digest of every record and list them; `-- --release` refuses stale ones."""
+    """List the records, draw build/evidence.html, check digests; `-- --release` refuses stale."""
     gates(session)
     session.run("hpcgate", "evidence", "list")
+    session.run("hpcgate", "evidence", "page", *session.posargs)
     session.run("hpcgate", "evidence", "verify", *session.posargs)
+
+
+@task(name="evidence-page")
+def evidence_page(session: nox.Session) -> None:
+    """Open the evidence page in a headless Chromium, and judge it with axe."""
+    enter(session, "browser", "-e", "packages/hpcgate[browser]")
+    provide(session, chromium="chromium")
+    wanted = {"HPC_NEED_BROWSER": "1"}
+    tests = ["python", "-m", "pytest", "tests/governance/test_evidence_browser.py"]
+    session.run(*tests, *session.posargs, env=wanted)
 
 
 @task()

@@ -26,6 +26,8 @@ EXTRAS = (
     "dist/wheel.whl",
 )
 
+HOSTILE = "</code><script>document.title='taken'</script><img src=x onerror=alert(1)>&lt;b&gt;"
+
 
 class Checkout:
     """A git checkout below a temporary folder; every check has a session and one input file."""
@@ -107,6 +109,25 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def checkout(furnished: Path, tmp_path: Path) -> Checkout:
-    root = tmp_path / "checkout"
+    return _copy(furnished, tmp_path / "checkout")
+
+
+@pytest.fixture(scope="module")
+def shown(furnished: Path, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """A checkout to look at: a record of each state, a failure whose words are hostile, a drawing.
+
+    A page of it takes seconds, so that the tests of a module share one.
+    """
+    shown = _copy(furnished, tmp_path_factory.mktemp("shown") / "checkout")
+    shown.reach(0)
+    shown.record("tests", "fail", reason=HOSTILE, failed=[HOSTILE])
+    bad = shown.root / shown.record("smoke-easybuild").path
+    bad.write_bytes(bad.read_bytes().replace(b"nox -s x", b"nox -s y"))
+    shown.write("packages/pymars/new.py")
+    shutil.copytree(ROOT / "docs/benchmarks", shown.root / "docs/benchmarks")
+    return shown
+
+
+def _copy(furnished: Path, root: Path) -> Checkout:
     shutil.copytree(furnished, root, symlinks=True)
     return Checkout(root)

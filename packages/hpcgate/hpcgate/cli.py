@@ -225,6 +225,18 @@ def evidence_verify(root: Root = None, release: Release = False) -> None:
     raise typer.Exit(1 if findings else 0)
 
 
+@evidence_app.command("page")
+def evidence_page(root: Root = None, release: Release = False) -> None:
+    """Write build/evidence.html: the level and everything behind it on one page.
+
+    Example: `hpcgate evidence page`
+    """
+    from hpcgate import page
+
+    where = find_root(root)
+    print(f"wrote: {page.write(where, release=release).relative_to(where)}")
+
+
 @evidence_app.command("record")
 def evidence_record(
     check: Annotated[str, typer.Argument(help="A check of packaging/levels.yaml.")],

@@ -23,6 +23,7 @@ __all__ = [
     "Assessment",
     "RequirementStatus",
     "Status",
+    "ago",
     "assess",
     "explain",
     "level_name",
@@ -60,6 +61,7 @@ class RequirementStatus(Status):
     id: str
     level: int
     title: str
+    deliverable: str
     remedy: str
 
 
@@ -108,6 +110,7 @@ def assess(root: Path, *, release: bool = False) -> Assessment:
             id=wanted.id,
             level=wanted.level,
             title=wanted.title,
+            deliverable=wanted.deliverable,
             remedy=wanted.remedy,
         )
         for wanted in facts.requirements
@@ -165,6 +168,21 @@ def level_name(level: int) -> str:
     return "none" if level == NONE else f"H{level}"
 
 
+def ago(elapsed: timedelta) -> str:
+    """Say how long ago in one short word.
+
+    Examples
+    --------
+    >>> ago(timedelta(hours=30)), ago(timedelta(seconds=-5))
+    ('1 d', '0 s')
+    """
+    seconds = max(0, int(elapsed.total_seconds()))
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
 def markdown(root: Path) -> str:
     """Return the requirements of every level as one Markdown table."""
     facts = contract(root.resolve())
@@ -208,7 +226,7 @@ def _judge(name: str, check: Check, ledger: Ledger, release: bool, now: datetime
         state=deciding.state,
         reason=reason,
         finished=deciding.finished,
-        age=_age(now - deciding.finished),
+        age=ago(now - deciding.finished),
         record=deciding.id,
         path=deciding.path,
         digest=deciding.digest,
@@ -230,12 +248,3 @@ def _deciding(check: str, ledger: Ledger) -> Record | Finding | None:
 
 def _blocks(finding: Finding, check: str) -> bool:
     return finding.check == check and finding.stamp != ""
-
-
-def _age(elapsed: timedelta) -> str:
-    """Say how long ago in one short word."""
-    seconds = max(0, int(elapsed.total_seconds()))
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= size:
-            return f"{seconds // size} {unit}"
-    return f"{seconds} s"
