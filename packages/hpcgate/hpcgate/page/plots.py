@@ -72,7 +72,7 @@ def _differences(cases: Sequence[Mapping[str, Any]], tolerance: float) -> str:
 
 
 def _times(cases: Sequence[Mapping[str, Any]]) -> str:
-    """Draw each column that ends in `_seconds`, with quartiles `_q1` and `_q3` if given."""
+    """Put the recorded times of each case on one axis, and their quartiles where they are known."""
     rows: dict[str, list[Mark]] = {}
     for case in cases:
         for key in case:
