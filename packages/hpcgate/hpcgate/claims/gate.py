@@ -279,7 +279,7 @@ class Gate:
             f"claims {advice.name} ({claim.term}); {limit}",
             claim.level,
             advice.evidence,
-            advice.wording.format(ceiling=self._ceiling_name()),
+            advice.wording.format(ceiling=f"H{ceiling}" if ceiling >= 0 else "none"),
         )
 
     def _evidence(self, level: int) -> str:
