@@ -56,7 +56,7 @@ _TYPES = word_set(
 _PEOPLE = word_set("you one people users everybody everyone")
 # Data that others made and we take: what is said of it is said of us.
 _DATA = word_set(
-    "frame frames array arrays tensor tensors table tables dataframe dataframes series column"
+    "data frame frames array arrays tensor tensors table tables dataframe dataframes series column"
     " columns batch batches buffer buffers matrix matrices record records"
 )
 _MEASURES = word_set("throughput speed time performance rate runtime latency cost")

@@ -14,7 +14,7 @@ _DECLARED = (
     r"\b(?:implemented|current|actual|achieved|attained|reached|supported|verified|proven)\s+"
     r"(?:HPC\s+)?(?:contract\s+)?level\b[\s:=*`—-]*(?:(?:is|of|stays|remains|now|at|already)\b"
     r"[\s:*`]*){0,3}(?:H[0-4]\s*(?:,|to|through|and|–|-|\.\.)\s*)*(?P<level>H[0-4])\b",
-    r"\b(?:implements?|implementing|satisf(?:y|ies|ied)|meets?|met|fulfils?|fulfill?s?|reach(?:es|ed)?"
+    r"\b(?:implements?|implemented|implementing|satisf(?:y|ies|ied)|meets?|met|fulfils?|fulfill?s?|reach(?:es|ed)?"
     r"|achieve[sd]?|attain(?:s|ed)?|compl(?:y|ies)\s+with|conforms?\s+to|delivers?|delivered"
     r"|pass(?:es|ed)|complete[sd]|certified\s+(?:for|at|to))\s+(?:the\s+)?(?:full\s+)?(?:HPC\s+)?"
     r"(?:contract\s+)?(?:level\s+)?(?:H[0-4]\s*(?:,|to|through|and|–|-|\.\.)\s*)*(?P<level>H[0-4])\b"

@@ -80,6 +80,9 @@ def _limit_denied(reading: Reading, clause: Clause, match: Match) -> bool:
 def _cancelled(negators: list[tuple[str, Match]]) -> bool:
     """Whether two negations cancel: `no device is left out`."""
     names = [name for name, _ in negators]
+    if names[:2] == ["verbal", "transitive"] and negators[1][1].start == negators[0][1].end:
+        # What is never removed is there.
+        return True
     return (
         len(names) == 2
         and names[0] == "determiner"
