@@ -43,7 +43,16 @@ class Checkout:
         for name in COPIED:
             if (ROOT / "packaging" / name).exists():
                 shutil.copy(ROOT / "packaging" / name, facts)
-        for name in ("hpsf", "e4s", "packets", "spack", "easybuild", "conda-forge", "upstream"):
+        for name in (
+            "hpsf",
+            "e4s",
+            "packets",
+            "spack",
+            "easybuild",
+            "conda-forge",
+            "supply",
+            "upstream",
+        ):
             shutil.copytree(ROOT / "packaging" / name, facts / name)
         (self.root / "packages").mkdir()
         shutil.copy(ROOT / "packages" / "Cargo.lock", self.root / "packages")

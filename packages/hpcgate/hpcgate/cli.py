@@ -16,6 +16,7 @@ from rich.console import Console, RenderableType
 
 from hpcgate.errors import GateError
 from hpcgate.repo import find_root
+from hpcgate.supply.command import provenance_app, sbom_app, write_crates
 
 __all__ = ["app", "main"]
 
@@ -29,6 +30,9 @@ evidence_app = typer.Typer(no_args_is_help=True, help="List and verify evidence 
 app.add_typer(evidence_app, name="evidence")
 lanes_app = typer.Typer(no_args_is_help=True, help="Say who may touch what.")
 app.add_typer(lanes_app, name="lanes")
+app.add_typer(sbom_app, name="sbom")
+app.add_typer(provenance_app, name="provenance")
+app.command("crates")(write_crates)
 
 Root = Annotated[Path | None, typer.Option("--root", help="Checkout; found from here by default.")]
 Check = Annotated[bool, typer.Option("--check", help="Change nothing; exit 1 on a difference.")]

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from hpcgate.facts import FactModel, load_model
 from hpcgate.packets.base import Context, Settings, answers, render, yaml_text
+from hpcgate.supply.parts import parts, table
 
 __all__ = ["HPSF"]
 
@@ -61,10 +62,11 @@ class HPSF:
         return found
 
     def render(self, context: Context, settings: Proposal, blockers: list[str]) -> dict[str, str]:
-        """Return proposal, presentation, ballot and readiness."""
+        """Return proposal, presentation, ballot, dependencies and readiness."""
+        found = parts(context.root)
         lines = self._ballot(context, settings)
         names: dict[str, Any] = {"settings": settings, "blockers": blockers, "ballot": lines}
-        answered = answers(context, **names)
+        answered = answers(context, parts=found, **names)
         unmet = [line for line in lines if line["status"] == "unmet"]
         note = "Derived from packaging/hpsf and the ledger by `nox -s packets`; not edited here."
         readiness = {
@@ -77,6 +79,7 @@ class HPSF:
             "proposal.md": render(context, "proposal.md.j2", answered=answered, **names),
             "presentation.md": render(context, "presentation.md.j2", **names),
             "ballot.yaml": yaml_text({"criteria": lines}, note),
+            "dependencies.csv": table(found),
             "readiness.json": json.dumps(readiness, indent=2) + "\n",
         }
 

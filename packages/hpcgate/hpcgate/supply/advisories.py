@@ -1,0 +1,74 @@
+# Language policy: EXEMPT from the Rust-path rule. Clones a repository and reads its date.
+"""The RustSec database, cloned here so that a record can name its commit and its age.
+
+cargo-deny and cargo-audit both refuse a database of more than 90 days, but take the time of the
+download for its age. A clone of an old copy would look new; the date of its last commit does not.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+from hpcgate.errors import GateError
+from hpcgate.evidence.statement import as_utc
+from hpcgate.repo import git
+
+__all__ = ["LIMIT", "Database", "clone"]
+
+URL = "https://github.com/RustSec/advisory-db"
+# cargo-deny looks for a clone of that address in a folder of this name.
+FOLDER = "advisory-db-3157b0e258782691"
+LIMIT = timedelta(days=90)
+SECONDS = 180
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A clone of the database: where it is, and what it is."""
+
+    path: Path
+    commit: str
+    date: datetime
+
+    def age(self, now: datetime | None = None) -> timedelta:
+        """Return how long ago its last commit was made."""
+        return (now or datetime.now(timezone.utc)) - self.date
+
+
+def clone(root: Path, given: Path | None = None) -> Database:
+    """Clone the database into `build/`, from the network or from a copy at hand.
+
+    Raises
+    ------
+    GateError
+        If it cannot be fetched, or the copy is no repository with advisories.
+    """
+    home = root / "build" / "advisory-dbs" / FOLDER
+    shutil.rmtree(home, ignore_errors=True)
+    home.parent.mkdir(parents=True, exist_ok=True)
+    source = given.resolve().as_uri() if given else URL
+    command = ["git", "clone", "--quiet", "--depth=1", source, str(home)]
+    environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0"}
+    try:
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=SECONDS
+        )
+        said = done.stderr.strip().splitlines()
+    except FileNotFoundError:
+        raise GateError("git is not installed", hint="apt-get install git") from None
+    except subprocess.TimeoutExpired:
+        raise GateError(f"the advisory database did not come in {SECONDS} s") from None
+    if done.returncode:
+        raise GateError(
+            f"the advisory database cannot be fetched: {said[-1] if said else 'git clone failed'}",
+            hint="run: nox -s audit -- --advisory-db PATH, with a clone of RustSec/advisory-db",
+        )
+    if not (home / "crates").is_dir():
+        raise GateError(f"{given or URL} is not the RustSec database: it has no folder crates")
+    commit, date = git(home, "log", "-1", "--format=%H %cI").split()
+    return Database(home, commit, as_utc(date))
