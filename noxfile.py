@@ -32,12 +32,21 @@ task = functools.partial(nox.session, venv_backend="none")
 
 @task()
 def build(session: nox.Session) -> None:
-    """Build the sdist with its crates, and the wheel from it without network."""
+    """Build the sdist with its crates, the wheel from it without network, SBOM and provenance."""
     gates(session)
     started = now()
     session.run("python", "-m", "hpcgate.sdist")
-    subjects = [f"--subject={path}" for path in (*DIST.glob("*.tar.gz"), *DIST.glob("*.whl"))]
+    built = [str(path) for path in (*DIST.glob("*.tar.gz"), *DIST.glob("*.whl"))]
+    times = [f"--started={started}", f"--finished={now()}"]
+    subjects = [f"--subject={path}" for path in built]
     record(session, "build", started, "--outcome=pass", *subjects)
+    session.run("hpcgate", "sbom", "write")
+    sbom = str(next(DIST.glob("mars_earth-*.cdx.json")))
+    record(session, "sbom", started, "--outcome=pass", f"--subject={sbom}")
+    session.run("hpcgate", "provenance", "write", *built, *times, f"--byproduct={sbom}")
+    statement = str(next(DIST.glob("*.provenance.json")))
+    session.run("hpcgate", "provenance", "verify", statement)
+    record(session, "provenance", started, "--outcome=pass", *subjects)
 
 
 @task()
@@ -48,6 +57,7 @@ def gen(session: nox.Session) -> None:
     session.run("python", "-m", "hpcgate.sdist", "--sdist-only")
     sdist = next(DIST.glob("*.tar.gz"))
     session.run("hpcgate", "generate", "--sdist", str(sdist), *session.posargs)
+    session.run("hpcgate", "crates", *session.posargs)
     report = REPORTS / "recipes.xml"
     tests = ["python", "-m", "pytest", "-q", "tests/recipes", f"--junitxml={report}"]
     session.run(*tests, success_codes=[0, 1])
@@ -214,6 +224,27 @@ def bench_claims(session: nox.Session) -> None:
     """Time the claims gate beside a parser of the same texts, and record it."""
     gates(session)
     session.run("python", "scripts/bench_claims.py", *session.posargs)
+
+
+@task()
+def audit(session: nox.Session) -> None:
+    """Ask what is known against crates and packages; `-- --advisory-db PATH` takes a local copy."""
+    users(session)
+    session.run("hpcgate", "sbom", "write", "--environment")
+    where = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    site = str(session.run("python", "-c", where, silent=True)).strip()
+    enter(session, "audit", "pip-audit==2.10.1", "-e", "packages/hpcgate")
+    session.run("python", "-m", "hpcgate.supply.audits", f"--site={site}", *session.posargs)
+
+
+@task()
+def sign(session: nox.Session) -> None:
+    """Sign what lies in `dist/` with sigstore; only CI has the identity that this needs."""
+    if "ACTIONS_ID_TOKEN_REQUEST_URL" not in os.environ:
+        session.error("unsigned: no identity of GitHub Actions here, so nothing is signed")
+    enter(session, "sign", "sigstore==4.5.1")
+    files = [path for path in DIST.iterdir() if not path.name.endswith(".sigstore.json")]
+    session.run("python", "-m", "sigstore", "sign", "--overwrite", *map(str, sorted(files)))
 
 
 @task(name="bench-peers")
