@@ -43,16 +43,8 @@ class Checkout:
         for name in COPIED:
             if (ROOT / "packaging" / name).exists():
                 shutil.copy(ROOT / "packaging" / name, facts)
-        for name in (
-            "hpsf",
-            "e4s",
-            "packets",
-            "spack",
-            "easybuild",
-            "conda-forge",
-            "supply",
-            "upstream",
-        ):
+        lanes = ("spack", "easybuild", "conda-forge")
+        for name in ("hpsf", "e4s", "packets", "supply", "upstream", *lanes):
             shutil.copytree(ROOT / "packaging" / name, facts / name)
         (self.root / "packages").mkdir()
         shutil.copy(ROOT / "packages" / "Cargo.lock", self.root / "packages")

@@ -69,14 +69,15 @@ def _component(name: str, found: metadata.Distribution) -> Component:
 
 def _licence(found: metadata.Distribution) -> LicenseExpression | DisjunctiveLicense | None:
     """Return the SPDX expression, or the words a package uses instead, or nothing."""
-    said = found.metadata.get("License-Expression") or found.metadata.get("License") or ""
+    about = found.metadata
+    said = next((about[key] for key in ("License-Expression", "License") if key in about), "")
     try:
         return LicenseExpression(str(canonicalize_license_expression(said)))
     except InvalidLicenseExpression:
         lines = said.strip().splitlines()
     named = [
         text.rpartition(" :: ")[2]
-        for text in found.metadata.get_all("Classifier") or ()
+        for text in about.get_all("Classifier") or ()
         if text.startswith("License :: ")
     ]
     words = named or lines[:1]
@@ -85,7 +86,7 @@ def _licence(found: metadata.Distribution) -> LicenseExpression | DisjunctiveLic
 
 def _needs(found: metadata.Distribution) -> list[str]:
     """Return what a package requires here; its extras are not followed."""
-    names = []
+    names: list[str] = []
     for text in found.requires or ():
         try:
             wanted = Requirement(text)
