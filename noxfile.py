@@ -36,16 +36,14 @@ def build(session: nox.Session) -> None:
     gates(session)
     started = now()
     session.run("python", "-m", "hpcgate.sdist")
-    built = [str(path) for path in (*DIST.glob("*.tar.gz"), *DIST.glob("*.whl"))]
+    built = [str(path) for path in (*DIST.glob("mars_earth-*.tar.gz"), *DIST.glob("*.whl"))]
     times = [f"--started={started}", f"--finished={now()}"]
     subjects = [f"--subject={path}" for path in built]
     record(session, "build", started, "--outcome=pass", *subjects)
     session.run("hpcgate", "sbom", "write")
     sbom = str(next(DIST.glob("mars_earth-*.cdx.json")))
     record(session, "sbom", started, "--outcome=pass", f"--subject={sbom}")
-    session.run("hpcgate", "provenance", "write", *built, *times, f"--byproduct={sbom}")
-    statement = str(next(DIST.glob("*.provenance.json")))
-    session.run("hpcgate", "provenance", "verify", statement)
+    prove(session, [*times, f"--byproduct={sbom}", *built])
     record(session, "provenance", started, "--outcome=pass", *subjects)
 
 
@@ -55,7 +53,7 @@ def gen(session: nox.Session) -> None:
     gates(session)
     started = now()
     session.run("python", "-m", "hpcgate.sdist", "--sdist-only")
-    sdist = next(DIST.glob("*.tar.gz"))
+    sdist = next(DIST.glob("mars_earth-*.tar.gz"))
     session.run("hpcgate", "generate", "--sdist", str(sdist), *session.posargs)
     session.run("hpcgate", "crates", *session.posargs)
     report = REPORTS / "recipes.xml"
@@ -146,6 +144,8 @@ def site_bundle(session: nox.Session) -> None:
     started = now()
     session.run("python", "-m", "hpcgate.sdist")
     session.run("hpcgate", "bundle")
+    times = [f"--started={started}", f"--finished={now()}"]
+    prove(session, [*times, *map(str, DIST.glob("*-bundle.tar.gz"))])
     subjects = [f"--subject={path}" for path in DIST.glob("*-bundle.tar.gz")]
     record(session, "site-bundle", started, "--outcome=pass", *subjects)
 
@@ -306,6 +306,13 @@ def enter(session: nox.Session, name: str, *install: str) -> Path:
         session.run("python", "-m", "pip", "install", "-q", *install)
         stamp.write_text(digest)
     return home
+
+
+def prove(session: nox.Session, options: list[str]) -> None:
+    """Write the provenance of what a session built, and check it."""
+    session.run("hpcgate", "provenance", "write", f"--session={session.name}", *options)
+    (statement,) = DIST.glob(f"*.{session.name}.provenance.json")
+    session.run("hpcgate", "provenance", "verify", str(statement))
 
 
 def provide(session: nox.Session, **packages: str) -> None:

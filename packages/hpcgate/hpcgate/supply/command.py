@@ -94,7 +94,7 @@ def provenance_write(
     where = find_root(root)
     build = Build(session, started, finished)
     text = provenance(where, artefacts, build, byproducts=byproduct or ())
-    path = out / f"{stem(where)}.provenance.json"
+    path = out / f"{stem(where)}.{session}.provenance.json"
     write_text(path, text)
     print(f"wrote: {path} (unsigned)")
 
@@ -103,7 +103,7 @@ def provenance_write(
 def provenance_verify(path: Path) -> None:
     """Check a statement and compare its subjects with the files beside it.
 
-    Example: `hpcgate provenance verify dist/mars_earth-2.0.0.provenance.json`
+    Example: `hpcgate provenance verify dist/mars_earth-2.0.0.build.provenance.json`
     """
     from hpcgate.supply.provenance import signature_words, verify_provenance
 

@@ -42,7 +42,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """One run of the session that built the artefacts."""
+    """One run of the session that built the artefacts; the check of its name has its inputs."""
 
     session: str
     started: datetime | str
@@ -124,7 +124,7 @@ def provenance(
             },
             "internalParameters": {"tools": {"rustc": tools.rustc, **dict(tools.others)}},
             "resolvedDependencies": [
-                _source(root, facts),
+                _source(root, facts, build.session),
                 {"name": LOCK, "digest": {"sha256": sha256_file(root / LOCK)}},
                 *_toolchain(tools),
                 *_crates(root),
@@ -206,10 +206,10 @@ def _check(content: Any, where: str) -> dict[str, str]:
     return subjects
 
 
-def _source(root: Path, facts: Facts) -> Json:
+def _source(root: Path, facts: Facts, session: str) -> Json:
     """Name the commit, or say plainly that the files differ from every commit."""
     tree = Tree(root)
-    commit = tree.commit(tree.select(contract(root).check("build").inputs))
+    commit = tree.commit(tree.select(contract(root).check(session).inputs))
     source: Json = {"name": "source", "uri": f"git+{facts.release.home}"}
     if re.fullmatch(r"[0-9a-f]{40,64}", commit):
         return {**source, "digest": {"gitCommit": commit}}
