@@ -16,7 +16,9 @@ from hpcgate.evidence import Record
 from hpcgate.repo import find_root
 
 ROOT = find_root(Path(__file__).parent)
-COPIED = ("hosts.yaml", "release.yaml", "dependencies.yaml", "lanes.yaml", "claims.yaml")
+COPIED = tuple(
+    f"{name}.yaml" for name in ("hosts", "release", "dependencies", "lanes", "claims", "tools")
+)
 
 EXTRAS = (
     "GOVERNANCE.md",

@@ -21,7 +21,7 @@ from hpcgate.errors import GateError
 from hpcgate.facts import FactModel, load_model
 from hpcgate.repo import find_root
 
-__all__ = ["Found", "Tool", "probe", "require", "table"]
+__all__ = ["Found", "Tool", "probe", "require", "table", "versions"]
 
 TOOLS = "packaging/tools.yaml"
 SECONDS = 20
@@ -104,6 +104,25 @@ def require(name: str, root: Path | None = None) -> str:
         seen = f"{name} {found.version}".strip()
         raise GateError(f"{seen} is {_phrase(found.problem)}", hint=f"run: {tools[name].install}")
     return found.version
+
+
+def versions(root: Path, session: str) -> dict[str, str]:
+    """Return the version of every tool here that a session uses, for its record.
+
+    Examples
+    --------
+    >>> versions(find_root(), "build")["python3"].startswith("3.")
+    True
+    """
+    words = ("every session", session)
+    used = {
+        name: tool
+        for name, tool in _tools(root).items()
+        if any(by.partition(" (")[0] in words for by in tool.used_by)
+    }
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        seen = zip(used, pool.map(probe, used.values()), strict=True)
+        return {name: found.version for name, found in seen if found.version}
 
 
 def table(root: Path) -> Table:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import cast
 
 from hpcgate.errors import GateError
+from hpcgate.evidence.contract import contract
 from hpcgate.evidence.junit import read_junit
 from hpcgate.evidence.ledger import Record, record
 from hpcgate.evidence.statement import Outcome
@@ -37,7 +38,8 @@ def record_options(
     Parameters
     ----------
     tools, measurements : sequence of str
-        `name=value`; a measurement that reads as a number is one.
+        `name=value`; a measurement that reads as a number is one. The tools of the check's session
+        are asked for their versions and need not be given.
     junit : Path, optional
         A JUnit XML file with the tests. The outcome is then a failure when a test failed or none
         passed, whatever `outcome` hopes for.
@@ -74,11 +76,19 @@ def record_options(
         started=started,
         finished=finished,
         reason=reason,
-        tools=dict(_pair(text) for text in tools),
+        tools={**_versions(root, check), **dict(_pair(text) for text in tools)},
         measurements={name: _number(value) for name, value in map(_pair, measurements)},
         passed=passed,
         failed=failed,
     )
+
+
+def _versions(root: Path, check: str) -> dict[str, str]:
+    """Return the versions of what the check's session uses, so that nobody has to type them."""
+    from hpcgate.doctor import versions
+
+    session = contract(root).check(check).session
+    return versions(root, session) if session else {}
 
 
 def _pair(text: str) -> tuple[str, str]:
