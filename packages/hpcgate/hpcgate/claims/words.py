@@ -61,6 +61,7 @@ JOINED = re.compile(
 _LONGEST = 200
 _SHORTEST_PLURAL = 3
 _STEM = 3
+_KEPT = 100
 # A count above this does not fit into one host.
 _ONE_HOST = 1000
 _SIBILANTS = ("ses", "xes", "zes", "ches", "shes")
@@ -106,6 +107,10 @@ def split_words(text: str) -> tuple[Word, ...]:
     >>> [word.low for word in split_words("It can't use two-way terms.")]
     ['it', 'can', 'not', 'use', 'two', 'way', 'terms', '.']
     """
+    return _short(text) if len(text) <= _KEPT else _split(text)
+
+
+def _split(text: str) -> tuple[Word, ...]:
     found: list[Word] = []
     for match in _WORD.finditer(text):
         start, end = match.span()
@@ -134,6 +139,12 @@ def split_words(text: str) -> tuple[Word, ...]:
         elif match["mark"]:
             found.append(Word(match[0], match[0], start, end))
     return tuple(found)
+
+
+@lru_cache(maxsize=16384)
+def _short(text: str) -> tuple[Word, ...]:
+    """Split keys, titles and cells, which come again and again, only once."""
+    return _split(text)
 
 
 def sentences(text: str) -> list[Sentence]:
