@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections import Counter
 from datetime import datetime, timezone
@@ -190,6 +191,15 @@ def test_a_benchmark_that_links_out_of_the_checkout_is_named(checkout: Any, tmp_
     found = read_benchmark(checkout.root, Path("docs/benchmarks/x.json"))
     assert found.problem == "a symbolic link out of the checkout"
     assert found.about == ""
+
+
+def test_a_file_name_that_is_no_text_is_spelled_out(checkout: Any) -> None:
+    folder = checkout.root / evidence.LEDGER / "tests"
+    folder.mkdir(parents=True)
+    (folder / os.fsdecode(b"\xff<script>")).write_bytes(b"\x00")
+    text = page.write(checkout.root).read_text()
+    assert "\\udcff&lt;script&gt;" in text
+    assert "<script" not in text
 
 
 def test_packets_that_cannot_be_assembled_are_said(checkout: Any) -> None:
