@@ -58,17 +58,19 @@ def clone(root: Path, given: Path | None = None) -> Database:
         done = subprocess.run(
             command, env=environment, capture_output=True, text=True, timeout=SECONDS
         )
-        said = done.stderr.strip().splitlines()
     except FileNotFoundError:
         raise GateError("git is not installed", hint="apt-get install git") from None
     except subprocess.TimeoutExpired:
         raise GateError(f"the advisory database did not come in {SECONDS} s") from None
     if done.returncode:
+        said = (done.stderr.strip().splitlines() or ["git clone failed"])[-1]
+        # What is said goes into a record, which names no path of this machine.
+        said = said.replace(str(given.resolve()), "PATH") if given else said
         raise GateError(
-            f"the advisory database cannot be fetched: {said[-1] if said else 'git clone failed'}",
+            f"the advisory database cannot be fetched: {said}",
             hint="run: nox -s audit -- --advisory-db PATH, with a clone of RustSec/advisory-db",
         )
-    if not (home / "crates").is_dir():
-        raise GateError(f"{given or URL} is not the RustSec database: it has no folder crates")
+    if not any((home / "crates").glob("*/RUSTSEC-*.md")):
+        raise GateError("the copy given is not the RustSec database: it holds no advisory")
     commit, date = git(home, "log", "-1", "--format=%H %cI").split()
     return Database(home, commit, as_utc(date))

@@ -22,7 +22,7 @@ from typing import Any
 from hpcgate.doctor import require
 from hpcgate.errors import GateError
 from hpcgate.evidence import Outcome, record
-from hpcgate.repo import find_root
+from hpcgate.repo import find_root, read_text
 from hpcgate.supply.advisories import LIMIT, Database, clone
 from hpcgate.supply.crates import LOCK
 
@@ -45,9 +45,6 @@ class Audit:
     measurements: Mapping[str, float | str] = field(default_factory=dict)
     passed: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        return f"{self.check}: {self.outcome}{f': {self.reason}' if self.reason else ''}"
 
 
 def cargo_deny(root: Path) -> Audit:
@@ -74,7 +71,15 @@ def cargo_audit(root: Path, database: Database) -> Audit:
     """Look every crate up in the advisories, with cargo-audit."""
     version = require("cargo-audit", root)
     # A yanked crate is cargo-deny's question: cargo-audit would ask the index, and say little.
-    command = ["cargo", "audit", "--json", "--no-fetch", "--stale", "--file", str(root / LOCK)]
+    command = [
+        "cargo-audit",
+        "audit",
+        "--json",
+        "--no-fetch",
+        "--stale",
+        "--file",
+        str(root / LOCK),
+    ]
     done = _run([*command, "--db", str(database.path)], root)
     answer = _json(done.stdout, "cargo-audit", done)
     try:
@@ -85,9 +90,13 @@ def cargo_audit(root: Path, database: Database) -> Audit:
         for kind, warnings in answer["warnings"].items():
             found += [f"{kind} {w['package']['name']} {w['package']['version']}" for w in warnings]
         looked_up = answer["lockfile"]["dependency-count"]
+        known = answer["database"]["advisory-count"]
     except (KeyError, TypeError, AttributeError) as error:
         raise GateError(f"cargo-audit {version} answers in an unknown form: {error!r}") from None
-    return _advised("cargo-audit", found, database, root, "cargo-audit", {"crates": looked_up})
+    if not known or looked_up != read_text(root / LOCK).count("[[package]]"):
+        raise GateError(f"cargo-audit looked {looked_up} crates up in {known} advisories")
+    measured = {"crates": looked_up, "advisories_known": known}
+    return _advised("cargo-audit", found, database, root, "cargo-audit", measured)
 
 
 def pip_audit(root: Path, site: Path) -> Audit:
@@ -152,7 +161,7 @@ def _advised(
         tools={tool: require(tool, root), "advisory-db": database.commit},
         measurements={
             **measured,
-            "advisories": len(found),
+            "advisories_found": len(found),
             "database_date": f"{database.date:%Y-%m-%d}",
         },
         failed=tuple(found),
@@ -164,7 +173,7 @@ def _deny(
 ) -> tuple[dict[str, int], list[str]]:
     """Run cargo-deny; return the number of errors of each check, and the errors in words."""
     require("cargo-deny", root)
-    command = ["cargo", "deny", "--config", str(root / RULES), "--offline", "--locked"]
+    command = ["cargo-deny", "--config", str(root / RULES), "--offline", "--locked"]
     home = database.path.parent if database else root / "build" / "advisory-dbs"
     done = _run(
         [*command, "--format=json", "check", *checks], root / "packages", ADVISORY_DBS=str(home)
@@ -249,7 +258,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             audit = run()
         except GateError as error:
             audit = Audit(check, "unavailable", str(error))
-        print(audit)
+        # Auditors name files by where they lie; a record is no place for that.
+        reason = audit.reason.replace(str(root), ".").replace(str(options.site), "the environment")
+        print(f"{check}: {audit.outcome}{f': {reason}' if reason else ''}")
         entry = record(
             root,
             check,
@@ -258,7 +269,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             command="nox -s audit",
             started=started,
             finished=datetime.now(timezone.utc),
-            reason=audit.reason,
+            reason=reason,
             tools=audit.tools,
             measurements=audit.measurements,
             passed=audit.passed,
