@@ -193,7 +193,8 @@ def test_every_part_is_reached_from_the_release() -> None:
 def test_the_same_inputs_are_the_same_bytes(checkout: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     first = release_sbom(checkout.root)
     assert release_sbom(checkout.root) == first
-    assert str(checkout.root) not in first and socket.gethostname() not in first
+    name = socket.gethostname()
+    assert str(checkout.root) not in first and (len(name) < 4 or name not in first)
     damage(checkout, "packaging/dependencies.yaml", '">=1.23"', '">=1.24"')
     changed = json.loads(release_sbom(checkout.root))
     assert changed["serialNumber"] != json.loads(first)["serialNumber"]
