@@ -46,7 +46,9 @@ def a_recipe(sandbox: Sandbox, sha256: str = "", test: str = "true") -> dict[str
         "build": {"noarch": "generic", "script": ["cp text.txt $PREFIX/"]},
         "tests": [{"script": [test]}],
     }
-    recipe = sandbox.folder / "recipe.yaml"
+    # Alone in its folder, which rattler-build copies into the package.
+    recipe = sandbox.folder / "recipe" / "recipe.yaml"
+    recipe.parent.mkdir()
     recipe.write_text(json.dumps(written))
     channel = sandbox.folder / "empty"
     sandbox.ask("index", "index-empty", channel=str(channel))
