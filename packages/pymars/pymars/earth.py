@@ -83,6 +83,11 @@ class Earth(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     allow_missing : bool, default False
         Take NaN in X as a missing value: it is imputed by the column's median (or most frequent
         category), and whether it was missing may become a term.
+    pmethod : {"backward", "none", "exhaustive", "forward", "seqrep"}, default "backward"
+        How the pruning pass looks for the best subset of each size: drop the cheapest term, prune
+        nothing, try every subset (at most 50 terms), add the best term, or replace one by one.
+    nprune : int, optional
+        Most terms after the pruning pass, the intercept included.
     verbose : bool, default False
         Show a progress bar on standard error while fitting.
 
@@ -120,6 +125,8 @@ class Earth(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         minspan: int | None = None,
         endspan: int | None = None,
         allow_missing: bool = False,
+        pmethod: str = "backward",
+        nprune: int | None = None,
         verbose: bool = False,
     ) -> None:
         self.max_terms = max_terms
@@ -129,6 +136,8 @@ class Earth(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.minspan = minspan
         self.endspan = endspan
         self.allow_missing = allow_missing
+        self.pmethod = pmethod
+        self.nprune = nprune
         self.verbose = verbose
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Earth:
@@ -293,6 +302,8 @@ class Earth(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             "minspan": _whole(self.minspan, "minspan", optional=True),
             "endspan": _whole(self.endspan, "endspan", optional=True),
             "allow_missing": bool(self.allow_missing),
+            "pmethod": str(self.pmethod),
+            "nprune": _whole(self.nprune, "nprune", optional=True),
         }
 
     def __sklearn_tags__(self) -> Any:

@@ -1,6 +1,6 @@
 //! The Python extension: arrays in, arrays out, the interpreter lock released while working.
 
-use mars_earth_core::train::{self, Data, Options};
+use mars_earth_core::train::{self, Data, Options, PruningMethod};
 use mars_earth_core::{CATALOGUE, Error, Feature, ModelSpec, Plan, Rows};
 use numpy::{PyReadonlyArray1, PyReadonlyArray2, PyReadwriteArray2, PyUntypedArrayMethods};
 use pyo3::prelude::*;
@@ -130,6 +130,8 @@ struct FitOptions {
     minspan: Option<usize>,
     endspan: Option<usize>,
     allow_missing: bool,
+    pmethod: String,
+    nprune: Option<usize>,
 }
 
 type Step = (usize, f64, f64);
@@ -166,6 +168,8 @@ fn fit(
         minspan: options.minspan,
         endspan: options.endspan,
         allow_missing: options.allow_missing,
+        pmethod: PruningMethod::named(&options.pmethod).map_err(|error| raise(py, &error))?,
+        nprune: options.nprune,
     };
     let data = Data {
         x: view(py, &x)?,

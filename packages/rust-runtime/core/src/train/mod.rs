@@ -21,6 +21,47 @@ use data::Prepared;
 /// The pruning pass costs the fourth power of the terms, so their number is bounded.
 const MOST_TERMS: usize = 1000;
 
+/// How the pruning pass looks for the best subset of each size. Names are R `earth`'s.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PruningMethod {
+    /// Drop the term that costs least, again and again.
+    Backward,
+    /// Keep what the forward pass made, at most `nprune` terms in order of growth.
+    None,
+    /// Every subset, by branch and bound.
+    Exhaustive,
+    /// Add the term that gains most, again and again.
+    Forward,
+    /// Sequential replacement.
+    Seqrep,
+}
+
+impl PruningMethod {
+    /// Each method with its name.
+    pub const NAMED: [(&'static str, PruningMethod); 5] = [
+        ("backward", PruningMethod::Backward),
+        ("none", PruningMethod::None),
+        ("exhaustive", PruningMethod::Exhaustive),
+        ("forward", PruningMethod::Forward),
+        ("seqrep", PruningMethod::Seqrep),
+    ];
+
+    /// The method of a name.
+    ///
+    /// # Errors
+    /// A name that no method has.
+    pub fn named(name: &str) -> Result<Self, Error> {
+        let found = Self::NAMED.iter().find(|(known, _)| *known == name);
+        found.map(|(_, method)| *method).ok_or_else(|| {
+            let known: Vec<&str> = Self::NAMED.iter().map(|(known, _)| *known).collect();
+            Error::InvalidArgument(format!(
+                "pmethod is {name:?}; expected one of {}",
+                known.join(", ")
+            ))
+        })
+    }
+}
+
 /// How to train. The defaults are those of `pymars.Earth`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
@@ -38,6 +79,10 @@ pub struct Options {
     pub endspan: Option<usize>,
     /// Whether NaN in X is a missing value to be imputed, or an error.
     pub allow_missing: bool,
+    /// How the pruning pass looks for subsets.
+    pub pmethod: PruningMethod,
+    /// Most terms after the pruning pass, the intercept included; None: no bound.
+    pub nprune: Option<usize>,
 }
 
 impl Default for Options {
@@ -50,6 +95,8 @@ impl Default for Options {
             minspan: None,
             endspan: None,
             allow_missing: false,
+            pmethod: PruningMethod::Backward,
+            nprune: None,
         }
     }
 }
@@ -134,7 +181,7 @@ pub struct Fit {
 /// Fit a model.
 ///
 /// `progress` is called after each step of the forward pass with the step and the most terms
-/// there may be; returning false ends the fit with [`Error::Interrupted`].
+/// there may be, and now and then in the pruning pass with the last step; returning false ends the fit with [`Error::Interrupted`].
 ///
 /// # Errors
 /// Options out of range, shapes that do not fit, data no model can be fitted to (empty, not
@@ -150,7 +197,9 @@ pub fn fit(
         .max_terms
         .unwrap_or_else(|| default_max_terms(prepared.variables.len()));
     let grown = forward::grow(&prepared, options, most, progress)?;
-    let pruned = pruning::prune(&grown.frame, prepared.n(), options.penalty);
+    let last = grown.steps.last().cloned();
+    let mut go_on = || last.as_ref().is_none_or(|step| progress(step, most));
+    let pruned = pruning::prune(&grown.frame, prepared.n(), options, &mut go_on)?;
     let terms = grown.basis.to_terms(&pruned.kept, &pruned.coefficients);
     let spec = ModelSpec {
         spec_version: SPEC_VERSION.to_owned(),
@@ -215,6 +264,9 @@ fn check_options(options: &Options) -> Result<(), Error> {
         Options {
             minspan: Some(0), ..
         } => wrong("minspan is 0; expected 1 or more, or None to choose it".to_owned()),
+        Options {
+            nprune: Some(0), ..
+        } => wrong("nprune is 0; expected 1 or more, or None for no bound".to_owned()),
         _ => Ok(()),
     }
 }
