@@ -13,6 +13,7 @@ from pydantic import Field
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from hpcgate.claims.first_look import FirstLook
 from hpcgate.claims.phrases import Phrases
 from hpcgate.claims.words import Match, Word
 from hpcgate.errors import GateError
@@ -188,6 +189,8 @@ class Lexicon:
             int(level[1]): Phrases([("limit", p) for p in phrases], classes)
             for level, phrases in data.limits.items()
         }
+        limits = [("limit", p) for phrases in data.limits.values() for p in phrases]
+        self._look = FirstLook([*pairs, *limits], classes)
         self.parts = frozenset(data.parts)
         self.subjects = frozenset(data.subjects)
         self.bare_verbs = frozenset(data.verbs)
@@ -195,7 +198,7 @@ class Lexicon:
 
     def may_claim(self, text: str) -> bool:
         """Whether a text could name a capability at all; a cheap first look."""
-        return self._terms.may_occur(text)
+        return self._look.may_hold(text)
 
     def terms_in(self, words: tuple[Word, ...], around: tuple[Word, ...] = ()) -> list[Match]:
         """Return the capabilities named in a sentence; `around` gives context for cues.

@@ -1,25 +1,25 @@
 # Language policy: EXEMPT from the Rust-path rule. Finds phrases in sentences; no numeric work.
-"""Phrases of the lexicon: parsed once, indexed by first word, found in one pass over a sentence.
+"""Phrases of the lexicon: all of them are followed at once, word by word.
 
 A phrase is a sequence of steps. A step is a set of words, a gap of up to three words, or a choice
-between sequences; a class is a choice that all phrases share. Nothing is written out, so the work
-of loading grows with the lexicon and not with the number of its combinations.
+between sequences; a class is a choice that all phrases share. Nothing is written out: places and
+states come into being when a text reaches them and are kept, so that a word costs one look-up and
+loading grows with the lexicon, not with the number of its combinations.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 
-from hpcgate.claims.words import JOINED, Match, Word, readings, word_set
+from hpcgate.claims.words import JOINED, Match, Word, readings
 
-__all__ = ["Phrases"]
+__all__ = ["Choice", "Items", "Phrases", "forms", "parser_of"]
 
 # The words of a step; a value is the exact spelling that is asked for.
 Step = dict[str, str | None]
 Items = tuple["Step | Choice | Gap", ...]
-# A phrase with its key and the words it may begin with.
-Entry = tuple[str, Items, frozenset[str]]
 
 
 class Gap:
@@ -27,12 +27,68 @@ class Gap:
 
 
 class Choice:
-    """One of several sequences."""
+    """One of several sequences, with the words they may begin with."""
 
-    __slots__ = ("options",)
+    __slots__ = ("first", "options")
 
     def __init__(self, options: tuple[Items, ...]) -> None:
         self.options = options
+        self.first = frozenset(word for option in options for word in _first(option))
+
+
+class _Place:
+    """A place in a phrase, and where the phrase goes on behind the sequence it stands in."""
+
+    __slots__ = ("_moves", "after", "at", "items", "key", "skips")
+
+    def __init__(
+        self, key: str, items: Items, at: int, after: _Place | None, skips: int = 0
+    ) -> None:
+        self.key = key
+        self.items = items
+        self.at = at
+        self.after = after
+        self.skips = skips
+        self._moves: tuple[list[tuple[Step | None, _Place]], bool] | None = None
+
+    def moves(self) -> tuple[list[tuple[Step | None, _Place]], bool]:
+        """Return where a word may lead from here, and whether the phrase may end here."""
+        if self._moves is None:
+            self._moves = self._open()
+        return self._moves
+
+    def _open(self) -> tuple[list[tuple[Step | None, _Place]], bool]:
+        if self.at == len(self.items):
+            return self.after.moves() if self.after is not None else ([], True)
+        item = self.items[self.at]
+        following = _Place(self.key, self.items, self.at + 1, self.after)
+        if isinstance(item, dict):
+            return [(item, following)], False
+        opened: list[tuple[Step | None, _Place]] = []
+        ends = False
+        if isinstance(item, Choice):
+            ways = [_Place(self.key, option, 0, following) for option in item.options]
+        else:
+            ways = [following]
+            if self.skips < _GAP:
+                longer = _Place(self.key, self.items, self.at, self.after, self.skips + 1)
+                opened.append((None, longer))
+        for way in ways:
+            more, end = way.moves()
+            opened += more
+            ends = ends or end
+        return opened, ends
+
+
+class _State:
+    """What may follow at one word: the phrases that end here and where each next word leads."""
+
+    __slots__ = ("edges", "keys", "places")
+
+    def __init__(self, places: frozenset[_Place]) -> None:
+        self.places = places
+        self.edges: dict[str, _State | None] = {}
+        self.keys = tuple({place.key for place in places if place.moves()[1]})
 
 
 class Phrases:
@@ -56,98 +112,76 @@ class Phrases:
     def __init__(
         self, phrases: Iterable[tuple[str, str]], classes: Mapping[str, Sequence[str]]
     ) -> None:
-        parser = _Parser(classes)
-        # A phrase is tried only where its rarest word occurs.
-        self._index: dict[str, list[Entry]] = {}
-        self._always: list[Entry] = []
-        # Phrases without a key only hide others.
-        self._telling: set[str] = set()
-        for key, phrase in phrases:
-            items = parser.parse(phrase)
-            entry = (key, items, frozenset(_first(items)))
-            anchor = _anchor(items)
-            if not anchor:
-                self._always.append(entry)
-            for word in anchor or ():
-                self._index.setdefault(word, []).append(entry)
-            if key:
-                self._telling.update(anchor or ())
-        self._seen: dict[str, bool] = {}
-
-    def may_occur(self, text: str) -> bool:
-        """Whether a text holds a word without which no phrase can occur; cheap and never wrong."""
-        seen = self._seen
-        for word in set(_LETTERS.findall(text.lower())):
-            known = seen.get(word)
-            if known is None:
-                known = seen[word] = self._anchored(word)
-            if known:
-                return True
-        return bool(_MEASURE.search(text))
-
-    def _anchored(self, word: str) -> bool:
-        joined = JOINED.match(word)
-        parts = (word, joined[0], word[joined.end() :]) if joined else (word,)
-        return any(step in self._telling for part in parts for step in readings(part))
+        parser = parser_of(classes)
+        self._parsed = [(key, parser.parse(phrase)) for key, phrase in phrases]
+        self._opening: dict[str, list[_Place]] | None = None
+        self._begin: dict[str, _State | None] = {}
+        self._states: dict[frozenset[_Place], _State] = {}
 
     def find(self, words: Sequence[Word]) -> list[Match]:
         """Return every phrase found, in order; of phrases of one key the longest per start."""
         longest: dict[tuple[int, str], int] = {}
         for key, start, end in self._matches(words):
-            if end > longest.get((start, key), start):
-                longest[start, key] = end
-        ordered = sorted(longest.items())
-        return [Match(key, start, end) for (start, key), end in ordered]
+            longest[start, key] = end
+        return [Match(key, start, end) for (start, key), end in sorted(longest.items())]
 
     def any(self, words: Sequence[Word]) -> bool:
         """Whether one of the phrases occurs."""
         return next(self._matches(words), None) is not None
 
     def _matches(self, words: Sequence[Word]) -> Iterator[tuple[str, int, int]]:
-        steps = [readings(word.low) for word in words]
-        places: dict[str, list[int]] = {}
-        for at, reads in enumerate(steps):
-            for step in reads:
-                places.setdefault(step, []).append(at)
-        known = places.keys()
-        tried: set[int] = set()
-        for found in (*map(self._index.get, known), self._always):
-            for key, items, first in found or ():
-                if id(items) in tried:
-                    continue
-                tried.add(id(items))
-                for step in known & first:
-                    for start in places[step]:
-                        if len(items) == 1 and items[0].__class__ is dict:
-                            if _hit(items[0], words[start], steps[start]):
-                                yield key, start, start + 1
-                            continue
-                        for end in _ends(items, 0, words, steps, start):
-                            yield key, start, end
+        begin, length = self._begin, len(words)
+        for start, word in enumerate(words):
+            try:
+                state = begin[word.text]
+            except KeyError:
+                state = begin[word.text] = self._start(word)
+            at = start + 1
+            while state is not None:
+                for key in state.keys:
+                    yield key, start, at
+                if at == length:
+                    break
+                word = words[at]
+                at += 1
+                try:
+                    state = state.edges[word.text]
+                except KeyError:
+                    state = self._follow(state, word)
 
+    def _start(self, word: Word) -> _State | None:
+        """Return what a first word leads to."""
+        if self._opening is None:
+            self._opening = {}
+            for key, items in self._parsed:
+                place = _Place(key, items, 0, None)
+                for first in _first(items):
+                    self._opening.setdefault(first, []).append(place)
+        if len(self._begin) > _KEPT:
+            self._begin.clear()
+        opened = {p for read in readings(word.low) for p in self._opening.get(read, ())}
+        return self._state(opened, word)
 
-def _ends(
-    items: Items, place: int, words: Sequence[Word], steps: list[tuple[str, ...]], at: int
-) -> Iterator[int]:
-    """Yield where a sequence that begins at a word may end."""
-    for number in range(place, len(items)):
-        item = items[number]
-        if isinstance(item, dict):
-            if at >= len(words) or not _hit(item, words[at], steps[at]):
-                return
-            at += 1
-            continue
-        if isinstance(item, Choice):
-            for option in item.options:
-                for end in _ends(option, 0, words, steps, at):
-                    yield from _ends(items, number + 1, words, steps, end)
-            return
-        for skip in range(_GAP + 1):
-            if at + skip > len(words) or (skip and words[at + skip - 1].low in _STOPS):
-                return
-            yield from _ends(items, number + 1, words, steps, at + skip)
-        return
-    yield at
+    def _follow(self, state: _State, word: Word) -> _State | None:
+        if len(state.edges) > _KEPT:
+            state.edges.clear()
+        state.edges[word.text] = found = self._state(state.places, word)
+        return found
+
+    def _state(self, places: Iterable[_Place], word: Word) -> _State | None:
+        reads = readings(word.low)
+        reached = frozenset(
+            following
+            for place in places
+            for step, following in place.moves()[0]
+            if (word.low not in _STOPS if step is None else _hit(step, word, reads))
+        )
+        if not reached:
+            return None
+        known = self._states.get(reached)
+        if known is None:
+            known = self._states[reached] = _State(reached)
+        return known
 
 
 def _hit(step: Step, word: Word, reads: tuple[str, ...]) -> bool:
@@ -159,32 +193,46 @@ def _hit(step: Step, word: Word, reads: tuple[str, ...]) -> bool:
     return False
 
 
-class _Parser:
-    """Turn phrases into sequences; each class is parsed once."""
+class Parser:
+    """Turn phrases into sequences; each class and each phrase is parsed once."""
 
     def __init__(self, classes: Mapping[str, Sequence[str]]) -> None:
         self.classes = classes
         self.choices: dict[str, Choice] = {}
+        self.parsed: dict[str, Items] = {}
 
     def parse(self, phrase: str) -> Items:
-        items: list[Step | Choice | Gap] = []
-        for part in _PART.finditer(_OPENED.sub(r"\g<0> ", phrase)):
-            if part["name"]:
-                items.append(self.choice(part["name"]))
-            elif part["options"] is not None:
-                items.append(Choice(tuple(self.parse(o) for o in part["options"].split("|"))))
-            elif part[0] == "..":
-                items.append(_ANY)
-            else:
-                items.append(_step(part[0]))
-        return tuple(items)
+        """Return the steps of a phrase."""
+        if phrase not in self.parsed:
+            opened = _OPENED.sub(r"\g<0> ", phrase)
+            self.parsed[phrase] = tuple(self._item(part) for part in _PART.finditer(opened))
+        return self.parsed[phrase]
+
+    def _item(self, part: re.Match[str]) -> Step | Choice | Gap:
+        if part["name"]:
+            return self.choice(part["name"])
+        if part["options"] is not None:
+            return Choice(tuple(self.parse(o) for o in part["options"].split("|")))
+        return _ANY if part[0] == ".." else _step(part[0])
 
     def choice(self, name: str) -> Choice:
+        """Return what a class stands for."""
         if name not in self.choices:
             self.choices[name] = Choice(tuple(self.parse(o) for o in self.classes[name]))
         return self.choices[name]
 
 
+_PARSERS: list[Parser] = []
+
+
+def parser_of(classes: Mapping[str, Sequence[str]]) -> Parser:
+    """Return the parser of these classes; the phrases of one lexicon share it."""
+    if not _PARSERS or _PARSERS[-1].classes is not classes:
+        _PARSERS[:] = [Parser(classes)]
+    return _PARSERS[-1]
+
+
+@lru_cache(maxsize=16384)
 def _step(text: str) -> Step:
     step: Step = {}
     for option in text.split("/"):
@@ -221,67 +269,19 @@ def _first(items: Items) -> set[str]:
         if isinstance(item, dict):
             return found | item.keys()
         if isinstance(item, Choice):
-            found |= {word for option in item.options for word in _first(option)}
+            found |= item.first
             if all(item.options):
                 return found
     return found
 
 
-def _anchor(items: Items) -> set[str] | None:
-    """Return words of which a phrase needs one: rare words, then long ones."""
-    best: set[str] | None = None
-    if any(isinstance(item, dict) and not _MEASURED.isdisjoint(item) for item in items):
-        return None
-    for item in items:
-        words = _needed(item)
-        if words is None or not words:
-            continue
-        if best is None or _worth(words) > _worth(best):
-            best = words
-    return best
-
-
-def _needed(item: Step | Choice | Gap) -> set[str] | None:
-    if isinstance(item, dict):
-        special = any(word[0] in "<_" or not word[0].isalnum() for word in item)
-        return None if special else {*item}
-    if isinstance(item, Choice):
-        parts = [_anchor(option) for option in item.options]
-        if any(part is None for part in parts):
-            return None
-        return {word for part in parts if part for word in part}
-    return None
-
-
-def _worth(words: set[str]) -> tuple[bool, bool, int, int]:
-    return (not _COMMON & words, not _SMALL & words, min(map(len, words)), -len(words))
-
-
 _ANY = Gap()
-# Texts with such a number are always looked at.
-_MEASURED = frozenset({"<ms>", "<times>", "<big>"})
 _GAP = 3
+# Words that a state remembers; a text of made-up words must not fill the memory.
+_KEPT = 100_000
 # A gap never swallows a negation.
 _STOPS = frozenset(".;:!?—()") | {"not", "never", "no", "nor", "neither", "without"}
-_SMALL = word_set(
-    "a an the in on of to from by with without all and or no not never nothing be is are for as at "
-    "it its this that your you we over under only just version versions library c any has have time"
-)
-_COMMON = _SMALL | word_set(
-    "a an the in on of to from by with without not never no nothing one two all each every "
-    "other only any number version versions release releases level python language library "
-    "place second compiled built reads same new later is are more than less before under over "
-    "across between has have be was were will can may this that these those it its our your we "
-    "you they time run runs use uses used call called calls work works working as for at or and "
-    "keep keeps stay stays file files lib own old at when how what who which single so c root read"
-    " reads check checks test tests where rows row needs need replace order once code target lanes"
-    " message entry matrix fail fails another count tree clean end ends time next constant linear"
-    " init copy record records against make makes script room change changes state depends cut step"
-    " takes take leave leaves current system under place contract them more go into many as"
-)
 # One vowel between consonants, in a short verb: `fit` gives `fitted`, `run` gives `running`.
 _DOUBLED = re.compile(r"[^aeiou]{0,2}[aeiou][bdgklmnprt]")
-_LETTERS = re.compile(r"[a-z]+[0-9]*[a-z]*|[0-9]")
-_MEASURE = re.compile(r"\d\s?(?:[x×%]|[mun]?s)(?!\w)|\d{4}|\d,\d|\dk\b", re.IGNORECASE)
 _PART = re.compile(r"\{(?P<name>[^}]+)\}|\((?P<options>[^)]*)\)|[^\s{}()]+")
 _OPENED = re.compile(JOINED.pattern.replace("$)", r"(?![a-z]))"))

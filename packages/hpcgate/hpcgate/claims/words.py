@@ -119,8 +119,8 @@ def _split(text: str) -> tuple[Word, ...]:
         elif match["number"]:
             found.append(Word(match[0], match[0].lower(), start, end))
         elif match["not"]:
-            stem = match["word"].lower()
-            found.append(Word(match["word"], _IRREGULAR.get(stem, stem), start, end))
+            stem = _IRREGULAR.get(match["word"].lower(), match["word"])
+            found.append(Word(stem, stem.lower(), start, end))
             found.append(Word("not", "not", start, end))
         elif match["plain"]:
             low = match["plain"].lower()
