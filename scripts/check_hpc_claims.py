@@ -19,15 +19,16 @@ MARKER = "HPC_CLAIMS_REEXECUTED"
 def main() -> int:
     """Run the gate here, or in an interpreter of the checkout that has its libraries."""
     sys.path.insert(0, str(PACKAGE))
-    try:
-        import hpcgate.levels  # noqa: F401  (the gate loads it late; its libraries count too)
-        from hpcgate.claims import main as run
-    except ImportError as error:
-        return elsewhere(error)
     arguments = sys.argv[1:]
     if "--root" not in " ".join(arguments):
         arguments = ["--root", str(ROOT), *arguments]
-    return run(arguments)
+    try:
+        from hpcgate.claims import main as run
+
+        # The gate loads more libraries when it needs the evidence, before it prints anything.
+        return run(arguments)
+    except ImportError as error:
+        return elsewhere(error)
 
 
 def elsewhere(error: ImportError) -> int:

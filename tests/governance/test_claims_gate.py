@@ -135,9 +135,9 @@ def test_a_citation_must_be_met(page):
 @pytest.mark.parametrize("word", ["TODO", "TBD", "FIXME", "https://example.org/x", "0" * 64])
 def test_placeholders_are_refused_upstream_and_only_there(word):
     gate = Gate(ROOT, load(ROOT), Support(1, {}), strict=True)
-    found = list(gate.placeholders("spack/package.py", f"x = '{word}'\n"))
+    found = list(gate.files.placeholders("spack/package.py", f"x = '{word}'\n"))
     assert [f.rule for f in found] == ["placeholder"]
-    assert list(gate.placeholders("spack/package.py", "x = 'fine'\n")) == []
+    assert list(gate.files.placeholders("spack/package.py", "x = 'fine'\n")) == []
 
 
 def test_strict_mode_decides_about_placeholders(tmp_path):

@@ -88,7 +88,11 @@ class FactModel(BaseModel):
     """Be the base of every model of a fact file: frozen, and closed to unknown keys."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", arbitrary_types_allowed=True, populate_by_name=True
+        frozen=True,
+        extra="forbid",
+        arbitrary_types_allowed=True,
+        populate_by_name=True,
+        defer_build=True,
     )
 
 
@@ -278,7 +282,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """
     text = read_text(path)
     try:
-        data = YAML(typ="safe", pure=True).load(text)
+        data = _quick(text)
+        if data is None:
+            data = YAML(typ="safe", pure=True).load(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"{path}:{mark.line + 1}" if mark else f"{path}"
@@ -292,6 +298,20 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if odd:
         raise GateError(f"{path}: the key {odd[0]!r} is not a text", hint="write it in quotes")
     return data
+
+
+def _quick(text: str) -> Any:
+    """Return what the compiled parser reads, or None: what it refuses, the exact one explains."""
+    if text.count("[") + text.count("{") > _DEEP or _NESTED.search(text):
+        return None  # it would run out of stack
+    try:
+        return YAML(typ="safe").load(text)
+    except (YAMLError, ValueError):
+        return None
+
+
+_DEEP = 1000
+_NESTED = re.compile(r"^(?: {200}|\s*(?:[-?:]\s+){50})", re.MULTILINE)
 
 
 def edit_yaml(path: Path, changes: Mapping[str, Scalar]) -> bool:

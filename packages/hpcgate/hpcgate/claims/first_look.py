@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
 from hpcgate.claims.phrases import Choice, Items, parser_of
 from hpcgate.claims.words import JOINED, readings, word_set
@@ -90,10 +91,15 @@ def _needs(items: Items) -> list[Need]:
         if isinstance(item, dict) and not any(_unseen(word) for word in item):
             found.append(frozenset(item))
         elif isinstance(item, Choice):
-            parts = [_needs(option) for option in item.options]
-            if all(parts):
-                found.append(frozenset(w for part in parts for w in max(part, key=_worth)))
+            found += _chosen(item)
     return found
+
+
+@lru_cache(maxsize=4096)
+def _chosen(choice: Choice) -> list[Need]:
+    """Return what every option of a choice needs, if each needs something."""
+    parts = [_needs(option) for option in choice.options]
+    return [frozenset(w for part in parts for w in max(part, key=_worth))] if all(parts) else []
 
 
 def _unseen(word: str) -> bool:

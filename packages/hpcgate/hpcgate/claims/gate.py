@@ -1,13 +1,9 @@
 # Language policy: EXEMPT from the Rust-path rule. Compares claims with a level; no computation.
-"""The gate: read files, judge their units, and compare what they claim with what is supported."""
+"""The gate: compare what files claim with the level that the evidence supports."""
 
 from __future__ import annotations
 
-import fnmatch
-import multiprocessing
-import os
 import re
-import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -15,19 +11,17 @@ from functools import cached_property
 from pathlib import Path
 
 from hpcgate.claims import lexicon as words
-from hpcgate.claims.judge import Judge
+from hpcgate.claims.files import Files, Judged, matches, name_of, shared_out
 from hpcgate.claims.levels_named import citations, qualifies
 from hpcgate.claims.lexicon import Lexicon
-from hpcgate.claims.model import Claim, Document, Finding, Unit
-from hpcgate.claims.readers import known, read
+from hpcgate.claims.model import Claim, Finding, Unit
+from hpcgate.claims.readers import known
 from hpcgate.claims.records import FOLDER, unsupported
 from hpcgate.claims.suppress import apply
 from hpcgate.errors import GateError
 from hpcgate.repo import tracked_files
 
 __all__ = ["Gate", "Support", "check", "in_scope", "matches", "scope", "support"]
-
-_ZEROS = re.compile(r"\b(?:sha256:)?0{32,}\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +70,17 @@ class _Assumed(Mapping[str, bool]):
 
 def scope(root: Path) -> list[Path]:
     """Return the files the gate reads by default, relative to the checkout."""
-    return [path for path in tracked_files(root) if in_scope(root, path)]
+    globs = _exempt(root)
+    return [path for path in tracked_files(root) if known(path) and not matches(path, globs)]
 
 
 def in_scope(root: Path, path: Path) -> bool:
     """Whether a reader knows a file of the checkout and the lexicon does not exempt it."""
-    globs = [exemption.path for exemption in words.load(root).data.exempt]
-    return known(path) and not matches(Path(_name(root / path, root.resolve())), globs)
+    return known(path) and not matches(Path(name_of(root / path, root.resolve())), _exempt(root))
+
+
+def _exempt(root: Path) -> list[str]:
+    return [exemption.path for exemption in words.load(root).data.exempt]
 
 
 def check(
@@ -113,81 +111,43 @@ def check(
     []
     """
     lexicon = words.load(root)
-    gate = Gate(root.resolve(), lexicon, support(root, level), strict)
     files = scope(root) if paths is None else list(paths)
-    found = [finding for part in _read_all(gate, files) for finding in part]
-    names = {_name(path if path.is_absolute() else root / path, gate.root) for path in files}
+    reader = Files(root.resolve(), lexicon, strict)
+    with shared_out(reader, files) as judged:
+        # The evidence is read while the files are.
+        gate = Gate(root.resolve(), lexicon, support(root, level), strict)
+        found = [finding for said in judged() for finding in gate.weigh(said)]
+    names = {name_of(path if path.is_absolute() else root / path, gate.root) for path in files}
     today = datetime.now(timezone.utc).date()
     return apply(found, lexicon.data.suppressions, names, today)
 
 
-def _read_all(gate: Gate, files: list[Path]) -> Iterable[list[Finding]]:
-    """Judge files in order; many files are shared out to forked workers (H1, not claimed)."""
-    workers = min(os.cpu_count() or 1, len(files) // _SHARE)
-    can_fork = "fork" in multiprocessing.get_all_start_methods()
-    if workers < _TWO or not can_fork or threading.active_count() > 1:
-        return [gate.file(path) for path in files]
-    _ = gate.lexicon.groups, gate.lexicon.marks
-    context = multiprocessing.get_context("fork")
-    with context.Pool(workers, _FORKED.append, (gate,)) as pool:
-        return pool.map(_forked, files, chunksize=_SHARE // 8)
-
-
-def _forked(path: Path) -> list[Finding]:
-    return _FORKED[-1].file(path)
-
-
-# The gate of a worker, handed over by the fork; it is too large to be sent with each file.
-_FORKED: list[Gate] = []
-# A worker pays off from this many files on.
-_SHARE = 64
-_TWO = 2
-
-
 class Gate:
-    """One run: the lexicon, the supported level and what has been read so far."""
+    """One run: the lexicon and the supported level."""
 
     def __init__(self, root: Path, lexicon: Lexicon, supported: Support, strict: bool) -> None:
         self.root = root
         self.lexicon = lexicon
         self.supported = supported
-        self.strict = strict
-        self.judge = Judge(lexicon)
+        self.files = Files(root, lexicon, strict)
 
     def file(self, path: Path) -> list[Finding]:
         """Return the violations of one file."""
-        place = path if path.is_absolute() else self.root / path
-        name = _name(place, self.root)
-        inside = not Path(name).is_absolute()
-        if inside and place.is_symlink() and not place.resolve().is_relative_to(self.root):
-            return [Finding(name, 1, "unreadable", name, "a link that leaves the checkout")]
-        try:
-            raw = place.read_bytes()
-        except OSError as error:
-            reason = f"cannot be read: {error.strerror}"
-            return [Finding(name, 1, "unreadable", name, reason)]
-        if b"\0" in raw:
-            return [Finding(name, 1, "unreadable", name, "binary content in a text file")]
-        try:
-            text = raw.decode("utf-8")
-        except UnicodeDecodeError as error:
-            line = raw.count(b"\n", 0, error.start) + 1
-            return [Finding(name, line, "unreadable", name, "not UTF-8 text")]
-        document = read(Path(name), text, self.lexicon.may_claim)
-        found = [Finding(name, p.line, "unreadable", name, p.message) for p in document.problems]
-        found += self._declared(name, document)
-        for unit in document.units:
-            found += self._unit(name, document, unit)
-        if self.strict and matches(Path(name), self.lexicon.data.placeholders.upstream):
-            found += self.placeholders(name, text)
-        return sorted(_once(found), key=lambda f: (f.line, f.rule))
+        return self.weigh(self.files.file(path))
 
-    def _declared(self, name: str, document: Document) -> Iterator[Finding]:
-        level = document.declared
+    def weigh(self, judged: Judged) -> list[Finding]:
+        """Return the violations in what a file says."""
+        found = [*judged.findings, *self._declared(judged)]
+        for unit, claims in judged.said:
+            found += self._unit(judged, unit, claims)
+        return sorted(dict.fromkeys(found), key=lambda f: (f.line, f.rule))
+
+    def _declared(self, judged: Judged) -> Iterator[Finding]:
+        level = judged.declared
         if level is not None and level > self.supported.level:
             yield Finding(
-                name,
-                document.declared_line,
+                judged.name,
+                judged.declared_line,
                 "level-above-evidence",
                 f"hpc_level: H{level}",
                 f"the file declares H{level}; the evidence supports {self._ceiling_name()}",
@@ -198,7 +158,8 @@ class Gate:
                 else "leave hpc_level out until there is evidence",
             )
 
-    def _unit(self, name: str, document: Document, unit: Unit) -> Iterator[Finding]:
+    def _unit(self, judged: Judged, unit: Unit, claims: tuple[Claim, ...]) -> Iterator[Finding]:
+        name, declared = judged.name, judged.declared
         for requirement in citations(unit.text):
             met = self.supported.requirements.get(requirement)
             if not met:
@@ -211,15 +172,15 @@ class Gate:
                     f"the cited requirement {requirement} {why}",
                 )
         best: dict[tuple[int, bool], Claim] = {}
-        for claim in self.judge.claims(unit):
+        for claim in claims:
             key = (claim.start, claim.declared)
             if key not in best or best[key].level < claim.level:
                 best[key] = claim
         qualified: dict[int, bool] = {}
         for claim in best.values():
             ceiling = self.supported.level
-            if not claim.declared and document.declared is not None:
-                ceiling = min(ceiling, document.declared)
+            if not claim.declared and declared is not None:
+                ceiling = min(ceiling, declared)
             if claim.level <= ceiling:
                 yield from self._number(name, unit, claim)
                 continue
@@ -231,7 +192,7 @@ class Gate:
             if qualified[claim.level] and not claim.declared:
                 yield from self._number(name, unit, claim)
                 continue
-            yield self._finding(name, unit, claim, ceiling, document.declared)
+            yield self._finding(name, unit, claim, ceiling, declared)
 
     def _number(self, name: str, unit: Unit, claim: Claim) -> Iterator[Finding]:
         """Yield a finding for a number about speed that no record supports."""
@@ -289,44 +250,6 @@ class Gate:
 
     def _ceiling_name(self) -> str:
         return f"H{self.supported.level}" if self.supported.level >= 0 else "none"
-
-    def placeholders(self, name: str, text: str) -> Iterator[Finding]:
-        """Yield one finding per line that stands for something still missing."""
-        pattern = re.compile(
-            "|".join(
-                rf"(?<![\w.]){re.escape(w)}(?!\w)" for w in self.lexicon.data.placeholders.words
-            )
-        )
-        for number, row in enumerate(text.split("\n"), 1):
-            match = pattern.search(row) or _ZEROS.search(row)
-            if match:
-                yield Finding(
-                    name,
-                    number,
-                    "placeholder",
-                    row.strip()[:120],
-                    f"{match[0][:20]} stands for something still missing",
-                )
-
-
-def _once(found: list[Finding]) -> list[Finding]:
-    return list(dict.fromkeys(found))
-
-
-def _name(path: Path, root: Path) -> str:
-    absolute = Path(os.path.abspath(path))
-    return absolute.relative_to(root).as_posix() if absolute.is_relative_to(root) else str(absolute)
-
-
-def matches(path: Path, globs: Iterable[str]) -> bool:
-    """Whether a relative path matches a glob in which `**` crosses folders."""
-    name = path.as_posix()
-    return any(
-        fnmatch.fnmatchcase(name, glob.replace("**/", "*"))
-        or fnmatch.fnmatchcase(name, glob)
-        or (glob.startswith("**/") and fnmatch.fnmatchcase(name, glob[3:]))
-        for glob in globs
-    )
 
 
 def level_number(text: str, where: str) -> int:

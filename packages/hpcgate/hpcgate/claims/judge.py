@@ -17,15 +17,7 @@ from hpcgate.claims.replies import answer, heading_status, lead_status
 from hpcgate.claims.scope import Clause, Reading, denied_spans
 from hpcgate.claims.sentence import Said, follow_up, judge_sentence
 from hpcgate.claims.shapes import code_claims, field_claims, row_claims
-from hpcgate.claims.words import (
-    Match,
-    Sentence,
-    Word,
-    first_sentence,
-    sentences,
-    split_words,
-    word_set,
-)
+from hpcgate.claims.words import Sentence, first_sentence, sentences, split_words, word_set
 
 __all__ = ["Judge"]
 
@@ -71,9 +63,14 @@ class Judge:
         beside = (*unit.leads, *unit.headings[-1:], unit.after[:_ANSWER])
         around = split_words(" . ".join(beside))
         cut = sentences(unit.text)
-        read = [self._reading(s, around) for s in cut]
-        if not any(r.terms or found for r, found in read) and not self._contrasted(read):
+        named = [self.lexicon.terms_in(s.words, around) for s in cut]
+        declared_at = [declared_levels(s.text, s.words) for s in cut]
+        if not any(named) and not any(declared_at) and not self._contrasted(cut):
             return []
+        read = [
+            (Reading(self.lexicon, s.words, terms), found)
+            for s, terms, found in zip(cut, named, declared_at, strict=True)
+        ]
         said: list[list[Said]] = []
         last: Owner = ""
         for place, (reading, declared) in enumerate(read):
@@ -96,19 +93,13 @@ class Judge:
                     claims.append(self._claim(thing, cut[place]))
         return claims
 
-    def _contrasted(self, read: list[tuple[Reading, list[tuple[Match, int]]]]) -> bool:
+    def _contrasted(self, cut: list[Sentence]) -> bool:
         """Whether another project is limited somewhere, and we may be set apart from it."""
-        limits = self.lexicon.limits.values()
-        return any(
-            r.group("others") and any(limit.any(r.words) for limit in limits) for r, _ in read
-        )
+        limits, others = self.lexicon.limits.values(), self.lexicon.groups["others"]
+        return any(any(x.any(s.words) for x in limits) and others.any(s.words) for s in cut)
 
-    def _reading(
-        self, sentence: Sentence, around: tuple[Word, ...]
-    ) -> tuple[Reading, list[tuple[Match, int]]]:
-        words = sentence.words
-        terms = self.lexicon.terms_in(words, around)
-        return Reading(self.lexicon, words, terms), declared_levels(sentence.text, words)
+    def _reading(self, sentence: Sentence) -> Reading:
+        return Reading(self.lexicon, sentence.words, self.lexicon.terms_in(sentence.words))
 
     def _claim(self, thing: Said, sentence: Sentence) -> Claim:
         text = " ".join(sentence.text.split())
@@ -159,7 +150,7 @@ class Judge:
         first = first_sentence(following)
         if first is None:
             return True
-        reading = Reading(self.lexicon, first.words, self.lexicon.terms_in(first.words))
+        reading = self._reading(first)
         return any(list(denied_spans(reading, clause)) for clause in reading.clauses)
 
     def _settled(self, unit: Unit, level: int) -> bool:
@@ -173,7 +164,7 @@ class Judge:
         earlier: list[Said] = []
         last: Owner = ""
         for sentence in below:
-            reading, _ = self._reading(sentence, ())
+            reading = self._reading(sentence)
             earlier, last = judge_sentence(reading, [], earlier, last)
             found += [thing.status for thing in earlier if thing.level >= level]
         return bool(found) and all(found)

@@ -7,18 +7,15 @@ from collections.abc import Iterator
 from datetime import date
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from hpcgate.claims.first_look import FirstLook
 from hpcgate.claims.phrases import Phrases
 from hpcgate.claims.words import Match, Word
 from hpcgate.errors import GateError
 from hpcgate.facts import FactModel, check_model, read_yaml
-from hpcgate.repo import read_text
 
 __all__ = ["PATH", "Exemption", "LevelText", "Lexicon", "Suppression", "Term", "load"]
 
@@ -285,7 +282,7 @@ def _verb_forms(verbs: tuple[str, ...]) -> set[str]:
 
 @lru_cache(maxsize=4)
 def _load(path: Path, _stamp: int) -> Lexicon:
-    return Lexicon(check_model(Words, _data(path), PATH))
+    return Lexicon(check_model(Words, read_yaml(path), PATH))
 
 
 def load(root: Path) -> Lexicon:
@@ -300,11 +297,3 @@ def load(root: Path) -> Lexicon:
     if not path.is_file():
         raise GateError(f"{path}: missing", hint="restore it from version control")
     return _load(path, path.stat().st_mtime_ns)
-
-
-def _data(path: Path) -> Any:
-    """Return what the file holds; whatever the quick parser refuses, the exact one explains."""
-    try:
-        return YAML(typ="safe").load(read_text(path))
-    except (YAMLError, ValueError):
-        return read_yaml(path)

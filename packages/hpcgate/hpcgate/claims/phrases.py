@@ -142,12 +142,13 @@ class Phrases:
                     yield key, start, at
                 if at == length:
                     break
-                word = words[at]
+                edges = state.edges
+                following = words[at]
                 at += 1
-                try:
-                    state = state.edges[word.text]
-                except KeyError:
-                    state = self._follow(state, word)
+                if following.text in edges:
+                    state = edges[following.text]
+                else:
+                    state = self._follow(state, following)
 
     def _start(self, word: Word) -> _State | None:
         """Return what a first word leads to."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import lru_cache
 from importlib import import_module
 from typing import Any
@@ -25,6 +25,8 @@ _COMMENT = re.compile(r"^\s*#\s?(?P<text>.*)$")
 _DCF = re.compile(r"(?P<key>[A-Za-z][\w/@.-]*):\s?(?P<value>.*)$")
 _LEVEL = re.compile(r"\bH[0-4]\b")
 _DEEP = 1000
+_ROW = 8
+_NUMBERS = {int, float, type(None)}
 _NESTED = re.compile(r"^(?: {200}|\s*(?:[-?:]\s+){50})", re.MULTILINE)
 _NUMBER = re.compile(r"-?[\d.eE+-]+|null|NaN")
 _GENERIC = frozenset(
@@ -132,7 +134,9 @@ def flatten(keys: tuple[str, ...], value: Any, line_of: Callable[[Any], int]) ->
         for key, inner in value.items():
             yield from flatten((*keys, str(key)), inner, line_of)
     elif isinstance(value, (list, tuple, set)):
-        for inner in value:
+        # A long row of numbers says what its first one says.
+        numbers = len(value) > _ROW and _numeric(value)
+        for inner in [*value][:1] if numbers else value:
             yield from flatten(keys, inner, line_of)
     else:
         text = (
@@ -143,12 +147,27 @@ def flatten(keys: tuple[str, ...], value: Any, line_of: Callable[[Any], int]) ->
         yield from leaf(keys, text, line_of(value))
 
 
+def _numeric(value: Collection[Any]) -> bool:
+    """Whether a list holds nothing but numbers, or lists of numbers."""
+    kinds = {*map(type, value)}
+    if kinds <= _NUMBERS:
+        return True
+    return kinds == {list} and all({*map(type, inner)} <= _NUMBERS for inner in value)
+
+
 def leaf(keys: tuple[str, ...], text: str, line: int) -> Iterator[Unit]:
     """Yield the unit of one value; the nearest key speaks first."""
+    names = _spoken(keys)
+    yield Unit(text, line, kind="field", leads=names, headings=names, near=text)
+
+
+@lru_cache(maxsize=4096)
+def _spoken(keys: tuple[str, ...]) -> tuple[str, ...]:
+    """Return keys as words, the nearest first; a general one speaks with the one above it."""
     names = [key if "/" in key else re.sub(r"[_\-.]+", " ", key) for key in reversed(keys)]
     if len(names) > 1 and names[0].lower() in _GENERIC:
         names[:2] = [f"{names[1]} {names[0]}"]
-    yield Unit(text, line, kind="field", leads=tuple(names), headings=tuple(names), near=text)
+    return tuple(names)
 
 
 def _nodes(keys: tuple[str, ...], node: Node, problems: list[Problem]) -> Iterator[Unit]:

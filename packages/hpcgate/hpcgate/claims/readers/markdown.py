@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from markdown_it import MarkdownIt
-from markdown_it.tree import SyntaxTreeNode
+from markdown_it.token import Token
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from hpcgate.claims.model import Document, Problem, Row, Unit
@@ -41,8 +41,7 @@ def read(_name: str, text: str, hint: Hint) -> Document:
 
 def units(text: str, offset: int = 0, *, docstring: bool = False) -> Iterator[Unit]:
     """Yield the units of Markdown text; `offset` lines come before it."""
-    root = SyntaxTreeNode(_parser().parse(text))
-    yield from _Walk(offset, docstring).blocks(root.children, (), ())
+    yield from _Walk(offset, docstring).blocks(_tree(_parser().parse(text)), (), ())
 
 
 def parse_level(text: str) -> int | None:
@@ -84,6 +83,34 @@ def _front_matter(text: str) -> tuple[int | None, list[Problem], str, int]:
     return level, [], body, lines
 
 
+class _Block:
+    """A block of a page with the blocks inside it; a block of words holds them as tokens."""
+
+    __slots__ = ("children", "content", "info", "map", "tag", "type", "words")
+
+    def __init__(self, token: Token) -> None:
+        self.type = token.type.removesuffix("_open")
+        self.tag, self.info, self.content = token.tag, token.info, token.content
+        self.map = token.map
+        self.words = token.children or []
+        self.children: list[_Block] = []
+
+
+def _tree(tokens: Sequence[Token]) -> list[_Block]:
+    """Return the outer blocks of a parsed page."""
+    outer: list[_Block] = []
+    open_lists = [outer]
+    for token in tokens:
+        if token.nesting < 0:
+            open_lists.pop()
+            continue
+        block = _Block(token)
+        open_lists[-1].append(block)
+        if token.nesting > 0:
+            open_lists.append(block.children)
+    return outer
+
+
 class _Walk:
     """Visit blocks in order and remember what introduces what."""
 
@@ -93,7 +120,7 @@ class _Walk:
         self.headings: list[tuple[int, str]] = []
 
     def blocks(
-        self, nodes: Sequence[SyntaxTreeNode], leads: tuple[str, ...], near: tuple[str, ...]
+        self, nodes: Sequence[_Block], leads: tuple[str, ...], near: tuple[str, ...]
     ) -> Iterator[Unit]:
         """Yield the units of sibling blocks."""
         before = ""
@@ -116,9 +143,7 @@ class _Walk:
             yield from found
             before = ""
 
-    def _block(
-        self, node: SyntaxTreeNode, leads: tuple[str, ...], near: tuple[str, ...]
-    ) -> Iterator[Unit]:
+    def _block(self, node: _Block, leads: tuple[str, ...], near: tuple[str, ...]) -> Iterator[Unit]:
         if node.type in ("bullet_list", "ordered_list"):
             for item in node.children:
                 yield from self._item(item, leads, near)
@@ -139,9 +164,7 @@ class _Walk:
         elif node.children:
             yield from self.blocks(node.children, leads, near)
 
-    def _item(
-        self, item: SyntaxTreeNode, leads: tuple[str, ...], near: tuple[str, ...]
-    ) -> Iterator[Unit]:
+    def _item(self, item: _Block, leads: tuple[str, ...], near: tuple[str, ...]) -> Iterator[Unit]:
         children = list(item.children)
         whole = " ".join(_inline(child) for child in children if child.type == "paragraph")
         beside = (*near, *leads[:1], whole)
@@ -156,9 +179,7 @@ class _Walk:
         yield unit
         yield from self.blocks(children[1:], (text, *leads), beside)
 
-    def _heading(
-        self, node: SyntaxTreeNode, below: SyntaxTreeNode | None, leads: tuple[str, ...]
-    ) -> Unit:
+    def _heading(self, node: _Block, below: _Block | None, leads: tuple[str, ...]) -> Unit:
         level, text = int(node.tag[1]), _inline(node)
         while self.headings and self.headings[-1][0] >= level:
             self.headings.pop()
@@ -167,9 +188,7 @@ class _Walk:
         self.headings.append((level, text))
         return replace(unit, kind="heading", after=after)
 
-    def _table(
-        self, node: SyntaxTreeNode, leads: tuple[str, ...], near: tuple[str, ...]
-    ) -> Iterator[Unit]:
+    def _table(self, node: _Block, leads: tuple[str, ...], near: tuple[str, ...]) -> Iterator[Unit]:
         rows = [row for part in node.children for row in part.children]
         headers = tuple(_inline(cell) for cell in rows[0].children)
         for row in rows[1:]:
@@ -177,9 +196,7 @@ class _Walk:
             unit = self._unit(" | ".join(cells), row, leads, (*near, *leads[:1], *headers))
             yield replace(unit, kind="row", row=Row(cells, headers))
 
-    def _unit(
-        self, text: str, node: SyntaxTreeNode, leads: tuple[str, ...], near: tuple[str, ...]
-    ) -> Unit:
+    def _unit(self, text: str, node: _Block, leads: tuple[str, ...], near: tuple[str, ...]) -> Unit:
         line = (node.map[0] if node.map else 0) + 1 + self.offset
         titles = tuple(title for _, title in reversed(self.headings))
         beside = "\n".join((*titles[:1], *near, text))
@@ -192,22 +209,35 @@ def _introduces(text: str) -> bool:
     return bare.endswith((":", "…", "?")) or not bare.endswith((".", "!")) or len(bare.split()) < 6
 
 
-def _inline(node: SyntaxTreeNode) -> str:
+def _inline(node: _Block) -> str:
     """Return the words of a block as a reader sees them; code keeps its backticks."""
-    parts: list[str] = []
-    struck = {id(inner) for gone in node.walk() if gone.type == "s" for inner in gone.walk()}
-    for child in node.walk():
-        if id(child) in struck:
+    return "".join(_seen(node)).strip()
+
+
+def _seen(node: _Block) -> Iterator[str]:
+    yield from _words(node.words)
+    for child in node.children:
+        yield from _seen(child)
+
+
+def _words(tokens: Sequence[Token]) -> Iterator[str]:
+    """Yield the words of inline tokens; struck text is not there."""
+    struck = 0
+    for token in tokens:
+        if token.type in ("s_open", "s_close"):
+            struck += token.nesting
+        elif struck:
             continue
-        if child.type == "text":
-            parts.append(child.content)
-        elif child.type == "code_inline":
-            parts.append(f"`{child.content}`")
-        elif child.type in ("softbreak", "hardbreak"):
-            parts.append("\n")
-        elif child.type == "image" and not child.children:
-            parts.append(child.content or _badge(str(child.attrs.get("src", ""))))
-    return "".join(parts).strip()
+        elif token.type == "text":
+            yield token.content
+        elif token.type == "code_inline":
+            yield f"`{token.content}`"
+        elif token.type in ("softbreak", "hardbreak"):
+            yield "\n"
+        elif token.type == "image":
+            yield from _words(token.children or ())
+            if not token.children:
+                yield token.content or _badge(str(token.attrs.get("src", "")))
 
 
 def _badge(address: str) -> str:
@@ -216,7 +246,7 @@ def _badge(address: str) -> str:
     return " ".join(re.split(r"[-_]|%20", shown["text"])[:-1]) if shown else ""
 
 
-def _plain(node: SyntaxTreeNode) -> str:
+def _plain(node: _Block) -> str:
     """Return the words of the first part of a block."""
     if node.type in ("fence", "code_block", "table", "html_block"):
         return "See below." if node.type != "html_block" else ""

@@ -62,8 +62,6 @@ def _document(text: str, hint: Hint, *, recipe: bool) -> Document:
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = getattr(error, "lineno", None) or 1
         return Document((), problems=(Problem(line, f"not Python: {error.args[0]}"),))
-    if not recipe and not hint(text) and not _LEVEL.search(text):
-        return Document(())
     found = [*_comments(text, hint)]
     whole = recipe or _KEYWORD.search(text) is not None
     for node in ast.walk(tree) if whole else _statements(tree):
