@@ -22,7 +22,7 @@ from pymars.errors import (
     MissingValueError,
     ShapeMismatchError,
 )
-from pymars.runtime import Model, design_matrix, load_model, predict
+from pymars.runtime import Model, design_matrix, load_model, predict, runtime_threads
 from pymars.tables import read_table
 
 __all__ = ["Earth", "PassStep", "Record"]
@@ -70,13 +70,16 @@ class Earth(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     Parameters
     ----------
     max_terms : int, optional
-        Most terms of the forward pass, the intercept included; default min(200, max(20, 2p)) + 1.
+        Most terms of the forward pass, the intercept included; default 201, with a `thresh`
+        min(200, max(20, 2p)) + 1.
     max_degree : int, default 1
         Most factors of a term; 1 is an additive model.
     penalty : float, default 3.0
         Price of a knot in the GCV.
-    thresh : float, default 0.001
+    thresh : float, optional
         The forward pass ends when its best step gains less than this share of the sum of squares.
+        By default it looks ahead instead: it ends when 15 steps in a row gained no more than
+        noise does, and goes back to the last step that did.
     minspan, endspan : int, optional
         Rows of the parent between knots, and rows at each end without a knot; chosen from the
         data when not given.
@@ -121,7 +124,7 @@ class Earth(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         max_terms: int | None = None,
         max_degree: int = 1,
         penalty: float = 3.0,
-        thresh: float = 0.001,
+        thresh: float | None = None,
         minspan: int | None = None,
         endspan: int | None = None,
         allow_missing: bool = False,
@@ -298,12 +301,14 @@ class Earth(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             "max_terms": _whole(self.max_terms, "max_terms", optional=True),
             "max_degree": _whole(self.max_degree, "max_degree"),
             "penalty": _real(self.penalty, "penalty"),
-            "thresh": _real(self.thresh, "thresh"),
+            "thresh": None if self.thresh is None else _real(self.thresh, "thresh"),
             "minspan": _whole(self.minspan, "minspan", optional=True),
             "endspan": _whole(self.endspan, "endspan", optional=True),
             "allow_missing": bool(self.allow_missing),
             "pmethod": str(self.pmethod),
             "nprune": _whole(self.nprune, "nprune", optional=True),
+            "compat": False,
+            "threads": runtime_threads(),
         }
 
     def __sklearn_tags__(self) -> Any:

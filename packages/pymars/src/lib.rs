@@ -1,6 +1,6 @@
 //! The Python extension: arrays in, arrays out, the interpreter lock released while working.
 
-use mars_earth_core::train::{self, Data, Options, PruningMethod};
+use mars_earth_core::train::{self, Data, Options, Progress, PruningMethod};
 use mars_earth_core::{CATALOGUE, Error, Feature, ModelSpec, Plan, Rows};
 use numpy::{PyReadonlyArray1, PyReadonlyArray2, PyReadwriteArray2, PyUntypedArrayMethods};
 use pyo3::prelude::*;
@@ -126,12 +126,14 @@ struct FitOptions {
     max_terms: Option<usize>,
     max_degree: usize,
     penalty: f64,
-    thresh: f64,
+    thresh: Option<f64>,
     minspan: Option<usize>,
     endspan: Option<usize>,
     allow_missing: bool,
     pmethod: String,
     nprune: Option<usize>,
+    compat: bool,
+    threads: usize,
 }
 
 type Step = (usize, f64, f64);
@@ -170,6 +172,8 @@ fn fit(
         allow_missing: options.allow_missing,
         pmethod: PruningMethod::named(&options.pmethod).map_err(|error| raise(py, &error))?,
         nprune: options.nprune,
+        compat: options.compat,
+        threads: options.threads,
     };
     let data = Data {
         x: view(py, &x)?,
@@ -179,10 +183,10 @@ fn fit(
         responses: &responses,
     };
     let mut raised: Option<PyErr> = None;
-    let mut report = |step: &train::ForwardStep, most: usize| {
+    let mut report = |now: Progress| {
         let outcome = Python::attach(|py| {
             py.check_signals()?;
-            if let Some(progress) = &progress {
+            if let (Progress::Step { step, most }, Some(progress)) = (now, &progress) {
                 progress.call1(py, (step.n_terms, most, step.rsq))?;
             }
             Ok(())
