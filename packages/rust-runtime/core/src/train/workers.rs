@@ -16,7 +16,7 @@ pub(super) struct Workers {
 }
 
 impl Workers {
-    /// At most `threads`, bounded by what the process may use; one for work too small to share.
+    /// A pool as asked for, or none where the work is too small to share.
     pub(super) fn new(threads: usize, values: usize) -> Self {
         const SMALL: usize = 1 << 15;
         let pool = (values > SMALL).then(|| threads::pool(threads)).flatten();
