@@ -23,7 +23,7 @@ from pymars.errors import (
     ShapeMismatchError,
 )
 from pymars.runtime import Model, design_matrix, load_model, predict, runtime_threads
-from pymars.tables import read_table
+from pymars.tables import Table, read_table
 
 __all__ = ["Earth", "PassStep", "Record"]
 
@@ -168,7 +168,19 @@ class Earth(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         """
         table = read_table(X)
         responses, response_names = _read_responses(y)
-        weights = None if sample_weight is None else _read_vector(sample_weight, "sample_weight")
+        self._learn(table, responses, response_names, sample_weight)
+        self._single = responses.shape[1] == 1 and np.asarray(y).ndim == 1
+        return self
+
+    def _learn(
+        self,
+        table: Table,
+        responses: NDArray[np.float64],
+        response_names: list[str],
+        sample_weight: Any,
+    ) -> None:
+        """Fit the model to what was read, and take it over once all went well."""
+        weights = None if sample_weight is None else read_vector(sample_weight, "sample_weight")
         names = table.names or [f"x{j}" for j in range(table.values.shape[1])]
         with _progress(self.verbose) as report:
             core, forward, pruning, stop = _core.fit(
@@ -180,7 +192,7 @@ class Earth(RegressorMixin, BaseEstimator):  # type: ignore[misc]
                 self._options(),
                 report,
             )
-        self._adopt(Model(core))
+        self._adopt(Model(self._linked(core, table.values, responses, weights)))
         self.record_ = Record(
             tuple(PassStep(*step) for step in forward),
             tuple(PassStep(*step) for step in pruning),
@@ -190,8 +202,16 @@ class Earth(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             self.feature_names_in_ = np.array(table.names, dtype=object)
         elif hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
-        self._single = responses.shape[1] == 1 and np.asarray(y).ndim == 1
-        return self
+
+    def _linked(
+        self,
+        core: _core.Model,
+        x: NDArray[np.float64],
+        y: NDArray[np.float64],
+        weights: NDArray[np.float64] | None,
+    ) -> _core.Model:
+        """Fit a link on the terms; least squares has none."""
+        return core
 
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Predict responses.
@@ -333,7 +353,7 @@ def _real(value: Any, name: str) -> float:
     raise InvalidArgumentError(f"{name} is {value!r}; pass a number")
 
 
-def _read_vector(values: Any, what: str) -> NDArray[np.float64]:
+def read_vector(values: Any, what: str) -> NDArray[np.float64]:
     try:
         vector = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError):

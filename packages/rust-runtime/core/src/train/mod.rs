@@ -8,6 +8,7 @@
 mod basis;
 mod data;
 mod forward;
+pub mod glm;
 mod grid;
 mod group;
 mod knots;
@@ -19,7 +20,7 @@ mod workers;
 
 use crate::error::Error;
 use crate::rows::Rows;
-use crate::spec::{Feature, ModelSpec, Producer, SPEC_VERSION};
+use crate::spec::{Feature, ModelSpec, PLAIN_VERSION, Producer};
 use data::Prepared;
 use workers::Workers;
 
@@ -236,7 +237,7 @@ pub fn fit(
     let pruned = pruning::prune(&grown.frame, prepared.n(), options, &mut go_on)?;
     let terms = grown.basis.to_terms(&pruned.kept, &pruned.coefficients);
     let spec = ModelSpec {
-        spec_version: SPEC_VERSION.to_owned(),
+        spec_version: PLAIN_VERSION.to_owned(),
         producer: Some(Producer {
             name: "mars-earth".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -244,6 +245,7 @@ pub fn fit(
         allow_missing: options.allow_missing,
         features: prepared.features.clone(),
         responses: data.responses.to_vec(),
+        link: None,
         terms,
         fit: figures(&prepared, options, most, &pruned),
     };
