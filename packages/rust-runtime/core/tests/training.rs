@@ -1,6 +1,6 @@
 //! Training through the public interface.
 
-use mars_earth_core::train::{Data, Options, Progress, Stop, fit, gcv};
+use mars_earth_core::train::{Data, Options, Progress, PruningMethod, Stop, fit, gcv};
 use mars_earth_core::{Error, Feature, ModelSpec, Plan, Rows, TermKind, predict};
 
 struct Table {
@@ -284,4 +284,17 @@ fn gcv_is_the_formula() {
     // n = 10, M = 3, penalty 2: C = 3 + 2 * 2 / 2 = 5; (20 / 10) / (1 - 0.5)^2 = 8
     assert_eq!(gcv(20.0, 10, 3, 2.0), 8.0);
     assert_eq!(gcv(20.0, 4, 3, 3.0), f64::INFINITY);
+}
+
+#[test]
+fn the_pruning_pass_can_be_stopped() {
+    let table = table(100, 2, |x| x[0]);
+    let options = Options {
+        // Without a step of the forward pass it is the pruning pass that asks.
+        max_terms: Some(1),
+        pmethod: PruningMethod::Exhaustive,
+        ..Options::default()
+    };
+    let stopped = fit(&data(&table, &names(), None), &options, &mut |_| false);
+    assert_eq!(stopped.err(), Some(Error::Interrupted));
 }
