@@ -24,9 +24,13 @@ _DECLARED = (
     r"(?:a\s+|an\s+)?(?:HPC\s+)?(?:contract\s+)?(?:level\s+)?(?P<level>H[0-4])\b",
     r"\b(?:our|its|my|this\s+\w+'s|the\s+(?:project|release|library|runtime|package)'s)\s+(?:HPC\s+)?"
     r"(?:contract\s+)?level\s*(?:is|of|:|=)?\s*(?:now\s+)?(?P<level>H[0-4])\b",
+    r"\b(?P<level>H[0-4])\b(?:\s*\([^()]{1,60}\))?\s*[:=–—-]\s*(?:is\s+)?(?:now\s+|already\s+)?"
+    r"(?:done|implemented|complete|reached|met|satisfied|achieved|fulfilled|passed|yes)\b",
     r"\bimplemented\s*:\s*(?:H[0-4]\s*(?:,|to|through|and|–|-|\.\.)\s*)*(?P<level>H[0-4])\b",
     r"\b(?P<level>H[0-4])\s+requirements?\s+(?:is|are)\s+(?:all\s+|now\s+)*"
     r"(?:met|satisfied|fulfilled|complete)\b",
+    r"\b(?P<level>H[1-4])\s+(?:adapter|path|tier|mode|back\s?end|features?|code)\s+(?:is|are)\s+"
+    r"(?:now\s+|always\s+)?(?:used|active|enabled|on|live)\b",
     r"\b(?P<level>H[0-4])(?:\s+(?:is|are|has\s+been|was|support\s+is))?[\s(-]+(?:fully\s+|now\s+)*"
     r"(?:implemented|completed?|reached|satisfied|met|achieved|fulfilled|certified|compliant"
     r"|conformant|ready|capable|done|attained|supported|available)\b",

@@ -85,6 +85,7 @@ class Cues(FactModel):
     policy: Group
     redirect: Group
     failing: Group
+    asked: Group
     definition: Group
     quoting: Group
     testimonial: Group

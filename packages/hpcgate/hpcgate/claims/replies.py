@@ -24,6 +24,10 @@ _TITLES: tuple[tuple[str, Status], ...] = (
 )
 _NOT_APPLICABLE = re.compile(r"n/?\.?a\b", re.IGNORECASE)
 _ANSWER = re.compile(r"(?:A|Answer|Ans)\s*[:.]\s+", re.IGNORECASE)
+# A title that asks what something would take says that it is not there.
+_SUPPOSES = re.compile(
+    r"\W*(?:what|how)\b.*\b(?:would|needed|required|missing|to be done)\b", re.IGNORECASE
+)
 _NO = frozenset("✗✘❌✕❎—–×")
 _YES = frozenset("✓✔✅☑●")
 _SKIP = word_set(
@@ -34,7 +38,7 @@ _SMALL = TAIL | word_set(
     "support plans mode kind features be been by us we you release version to purpose "
     "below above items item entries entry listed points options is are "
     "dependency dependencies claims design either anything longer such thing things there or "
-    ": anymore project will find"
+    ": anymore project will find them those one either"
 )
 _BRIEF = 5
 _MODALS = word_set("may might could can would")
@@ -178,6 +182,8 @@ def heading_status(lexicon: Lexicon, heading: str) -> Status:
     words = split_words(heading)
     if not 0 < len(words) <= 8:
         return ""
+    if _SUPPOSES.match(heading):
+        return "mention"
     for name, status in _TITLES:
         for match in lexicon.groups[name].find(words):
             if match.end - match.start >= len(words) - 3:

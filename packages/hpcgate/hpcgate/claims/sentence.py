@@ -108,7 +108,11 @@ def _clause_status(reading: Reading, clause: Clause) -> Status:
         return "mention"
     if definition(reading, clause):
         return "mention"
-    if reading.group("citation") and not reading.group("ours"):
+    # `MARS` is the name of the method, too.
+    ours = [m for m in reading.group("ours") if reading.low(m.start) != "mars"]
+    if reading.group("citation") and not ours:
+        return "mention"
+    if _asked(reading, clause):
         return "mention"
     planned = [
         match
@@ -119,6 +123,17 @@ def _clause_status(reading: Reading, clause: Clause) -> Status:
     if planned and not reading.within("now", clause):
         return "plan"
     return ""
+
+
+def _asked(reading: Reading, clause: Clause) -> bool:
+    """Whether somebody else asks for what the clause names; what you ask for, you get."""
+    return any(
+        any(term.start >= match.end for term in reading.terms if term.start < clause.end)
+        and not _YOU
+        & {reading.low(i) for i in range(max(clause.start, match.start - 3), match.start)}
+        and match.start > clause.start
+        for match in reading.within("asked", clause)
+    )
 
 
 def _condition_before(reading: Reading, clause: Clause) -> list[Clause]:
@@ -176,7 +191,7 @@ def _lows(reading: Reading, clause: Clause) -> list[str]:
 
 
 def _says_more(reading: Reading, clause: Clause) -> bool:
-    """Whether a clause denies something of its own: `and never changes a struct`."""
+    """Whether a clause denies something of its own: `and never moves a field`."""
     support = {i for m in reading.group("support") for i in range(m.start, m.end)}
     return clause.link == "and" and any(
         reading.is_finite(i) and i not in support and reading.low(i) not in _HELPERS
@@ -260,6 +275,7 @@ def _ends_in_not(reading: Reading, clause: Clause) -> bool:
 
 
 _HELPERS = word_set("is are was were be been has have had do does did can will may must")
+_YOU = word_set("you we if when it to can must replay pymars")
 _TIES = word_set(": ( — which")
 _META = word_set(
     "word words phrase phrases term terms sentence wording flagged flags flag rejects "

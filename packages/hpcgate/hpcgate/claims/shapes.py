@@ -52,6 +52,9 @@ def row_claims(judge: Judge, unit: Unit) -> list[Claim]:
         if not reply and _STATE.search(header) and len(cell.split()) < _SHORT:
             said = f"{label}: {header} {cell}"
             claims += judge.prose(Unit(said, unit.line, leads=unit.leads, headings=unit.headings))
+        if reply == "affirm" and _STATE.search(header):
+            said = f"{label} {first}: {header}"
+            claims += judge.prose(Unit(said, unit.line, leads=unit.leads, headings=unit.headings))
         text = f"{cell} {header}" if cell[:1].isdigit() else header
         if reply or cell[:1].isdigit():
             claims += judge.prose(Unit(text, unit.line, leads=unit.leads, headings=unit.headings))
@@ -100,6 +103,8 @@ def field_claims(judge: Judge, unit: Unit) -> list[Claim]:
     if not judge.lexicon.terms_in(split_words(f"{key} : {unit.text}"), around) and (
         not _LEVEL.search(unit.text)
     ):
+        return []
+    if judge.title(key) in ("deny", "plan"):
         return []
     reply = answer(judge.lexicon, unit.text)
     if reply in ("deny", "plan") or (unit.text == "1" and _COUNT.search(key)):
@@ -159,7 +164,7 @@ _USAGE = re.compile(
     re.IGNORECASE,
 )
 _STATE = re.compile(
-    r"\b(?:state|status|stability|guarantees?|support(?:ed)?|availab(?:ility|le)|implemented|works)\b",
+    r"\b(?:state|status|stab(?:ility|le)|frozen|versioned|promised?|guarantee[sd]?|support(?:ed)?|availab(?:ility|le)|implemented|works)\b",
     re.I,
 )
 _WORLD = ("mention", "other")

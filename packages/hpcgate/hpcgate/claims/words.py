@@ -62,7 +62,7 @@ _LONGEST = 200
 _SHORTEST_PLURAL = 3
 _STEM = 3
 _KEPT = 100
-# A count above this does not fit into one host.
+# The largest count that is read as one of a single host.
 _ONE_HOST = 1000
 _SIBILANTS = ("ses", "xes", "zes", "ches", "shes")
 

@@ -16,6 +16,8 @@ Hint = Callable[[str], bool]
 __all__ = ["SUFFIXES", "read"]
 
 _SLASHES = re.compile(r"\s*(?://[/!]?|/\*[*!]?|\*/|\*(?=\s|$))\s?(?P<text>.*?)(?:\*/)?$")
+# Instructions to a tool, not prose: `//go:build`, `// +build`, `// eslint-disable`.
+_TOOL = re.compile(r"\s*//\s?(?:go:|\+build|eslint|@ts-|nolint|prettier|clang-format)")
 _DOC = re.compile(r"\s*//[/!]\s?(?P<text>.*?)$")
 _HASH = re.compile(r"\s*#['!]?\s?(?P<text>.*)$")
 _STYLES = {
@@ -25,6 +27,7 @@ _STYLES = {
 }
 _TRIPLE = re.compile(r'^"""(?P<text>.*?)"""', re.MULTILINE | re.DOTALL)
 _LEVEL = re.compile(r"\bH[0-4]\b|\(evidence: ")
+_OURS = re.compile(r"\b(?:pymars|mars[-_])")
 SUFFIXES = tuple(_STYLES)
 
 
@@ -34,7 +37,16 @@ def read(name: str, text: str, hint: Hint) -> Document:
     found = [*_units(text, style, hint)]
     if PurePath(name).suffix == ".jl":
         found += _quoted(text, hint)
+    if PurePath(name).suffix in (".sh", ".bash"):
+        found += _commands(text, hint)
     return Document(tuple(sorted(found, key=lambda unit: unit.line)))
+
+
+def _commands(text: str, hint: Hint) -> Iterator[Unit]:
+    """Yield the commands of a script as an example of how our tools are started."""
+    for number, row in enumerate(text.split("\n"), 1):
+        if not _HASH.match(row) and _OURS.search(row) and hint(row):
+            yield Unit(row, number, kind="code", near=row)
 
 
 def _quoted(text: str, hint: Hint) -> Iterator[Unit]:
@@ -52,7 +64,7 @@ def _units(text: str, style: re.Pattern[str], hint: Hint) -> Iterator[Unit]:
     start = 0
     for number, row in enumerate([*text.split("\n"), ""], 1):
         match = style.match(row)
-        if match is not None and not row.startswith("#!"):
+        if match is not None and not row.startswith("#!") and not _TOOL.match(row):
             start = start if block else number
             block.append(match["text"])
         elif block:
