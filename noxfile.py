@@ -76,6 +76,7 @@ def smoke_wheel(session: nox.Session) -> None:
 def smoke_spack(session: nox.Session) -> None:
     """Install from the Spack recipe with a real Spack, without network."""
     gates(session)
+    pack(session)
     session.run("python", "-m", "hpcgate.lanes.spack_smoke", *session.posargs)
 
 
@@ -83,6 +84,7 @@ def smoke_spack(session: nox.Session) -> None:
 def smoke_easybuild(session: nox.Session) -> None:
     """Build the easyconfig with a real EasyBuild on a stand-in site, without network."""
     gates(session)
+    pack(session)
     session.run("python", "-m", "hpcgate.lanes.easybuild_smoke", *session.posargs)
 
 
@@ -90,6 +92,7 @@ def smoke_easybuild(session: nox.Session) -> None:
 def smoke_conda_forge(session: nox.Session) -> None:
     """Build the conda-forge recipe with a real rattler-build on a stand-in channel."""
     gates(session)
+    pack(session)
     session.run("python", "-m", "hpcgate.lanes.conda_forge_smoke", *session.posargs)
 
 
@@ -268,6 +271,12 @@ suites = tree.parse(sys.argv[1]).getroot().iter("testsuite")
 red = sum(int(s.get("failures")) + int(s.get("errors")) for s in suites)
 sys.exit(f"{red} tests failed" if red else 0)
 """
+
+
+def pack(session: nox.Session) -> None:
+    """Build the sdist where there is none yet, as in a fresh clone."""
+    if not list(DIST.glob("mars_earth-*.tar.gz")):
+        session.run("python", "-m", "hpcgate.sdist", "--sdist-only")
 
 
 def gates(session: nox.Session) -> None:

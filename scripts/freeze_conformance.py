@@ -85,6 +85,35 @@ def interactions() -> list[dict[str, Any]]:
     ]
 
 
+# Linear predictors from -760 to 760 and around 0, where the branches of the links meet.
+LINK_ROWS: list[list[float | None]] = [
+    [x]
+    for x in (
+        *(-760.0, -745.5, -700.0, -40.0, -36.7, -5.5, -1.0, -0.8, -0.7, -0.5, -1e-9, 0.0),
+        *(1e-17, 0.1, 0.3, 0.34657359027997264, 0.5, 1.0, 2.3, 3.7, 30.0, 37.5, 700.0),
+    )
+]
+LINKS = ("logit", "cloglog", "log", "inverse", "softmax")
+
+
+def link_case(link: str, missing: str) -> dict[str, Any]:
+    """Evaluate a linear model of one feature through a link."""
+    spec = {
+        "spec_version": "1.1",
+        "allow_missing": missing != "forbidden",
+        "features": [{"name": "x"}],
+        "responses": ["first", "second", "third"],
+        "link": link,
+        "terms": [
+            {"kind": "constant", "coefficients": [0.125, -0.3, 0.0625]},
+            {"kind": "linear", "feature": 0, "coefficients": [1.0, -0.5, 0.03125]},
+        ],
+    }
+    absent: list[list[float | None]] = [[None]]
+    rows = LINK_ROWS if missing == "forbidden" else LINK_ROWS + absent
+    return evaluated(f"{link}, missing {missing}", spec, rows)
+
+
 def case(name: str, model_terms: list[dict[str, Any]], missing: str) -> dict[str, Any]:
     """Evaluate one model under one way of handling missing values."""
     features = [dict(feature) for feature in FEATURES]
@@ -99,9 +128,14 @@ def case(name: str, model_terms: list[dict[str, Any]], missing: str) -> dict[str
         "terms": model_terms,
     }
     rows = ROWS if missing == "forbidden" else ROWS + MISSING_ROWS
+    return evaluated(f"{name}, missing {missing}", spec, rows)
+
+
+def evaluated(name: str, spec: dict[str, Any], rows: list[list[float | None]]) -> dict[str, Any]:
+    """Write down what the floor makes of a model and rows."""
     x = np.array(rows, dtype=np.float64)
     return {
-        "name": f"{name}, missing {missing}",
+        "name": name,
         "spec": spec,
         "rows": rows,
         "design_matrix": numbers(floor.design_matrix(spec, x)),
@@ -133,12 +167,20 @@ def build() -> dict[str, str]:
     files["cases/constant.json"] = dump(
         [case("constant", constant, how) for how in ("forbidden", "propagated")]
     )
+    files["cases/link.json"] = dump(
+        [link_case(link, how) for link in LINKS for how in ("forbidden", "propagated")]
+    )
     hostile = json.loads((FOLDER / "hostile" / "expected.json").read_text())
     manifest = {
         "about": "Null stands for NaN. Every other value is met bit for bit by every language.",
-        "spec_version": "1.0",
+        "spec_version": "1.1",
         "written_by": COMMAND,
-        "capabilities": {"missing": True, "categorical": True, "several_responses": True},
+        "capabilities": {
+            "missing": True,
+            "categorical": True,
+            "several_responses": True,
+            "links": True,
+        },
         "cases": {path: sha256(text) for path, text in sorted(files.items())},
         "hostile": {
             f"hostile/{name}": sha256((FOLDER / "hostile" / name).read_text())

@@ -17,7 +17,7 @@ HERE = Path(__file__).parent
 MANIFEST = json.loads((HERE / "manifest.json").read_text())
 HOSTILE = json.loads((HERE / "hostile" / "expected.json").read_text())
 SCHEMA = jsonschema.Draft202012Validator(
-    json.loads((HERE / "schema" / "model_spec-1.0.schema.json").read_text())
+    json.loads((HERE / "schema" / "model_spec-1.1.schema.json").read_text())
 )
 CASES = [case for path in MANIFEST["cases"] for case in json.loads((HERE / path).read_text())]
 # What a JSON schema cannot say: order and range of positions, degree, labels, versions.
@@ -57,6 +57,8 @@ def test_every_kind_and_every_way_of_missing_is_covered():
     }  # fmt: skip
     assert any("propagated" in case["name"] for case in CASES)
     assert any("imputed" in case["name"] for case in CASES)
+    links = {case["spec"].get("link") for case in CASES}
+    assert links == {None, "logit", "cloglog", "log", "inverse", "softmax"}
     assert len(CASES) > 90
 
 
@@ -76,7 +78,9 @@ def test_replay(case):
         assert np.array_equal(pymars.predict(loaded, many, threads=threads), one, equal_nan=True)
     by_column = np.asfortranarray(rows)
     assert same(pymars.predict(loaded, by_column), case["predictions"])
-    assert same(pymars.predict(loaded, np.tile(rows, 2)[:, :4][::1]), case["predictions"])
+    assert same(
+        pymars.predict(loaded, np.tile(rows, 2)[:, : rows.shape[1]][::1]), case["predictions"]
+    )
     assert same(floor.predict(spec, rows), case["predictions"])
 
 
@@ -119,6 +123,23 @@ def test_nesting_without_end():
 def test_a_document_beyond_the_limit():
     with pytest.raises(pymars.errors.LimitExceededError, match="268435456"):
         pymars.load_model("{" + " " * (256 << 20))
+
+
+def test_a_model_without_a_link_stays_a_document_of_1_0():
+    """Readers of 1.0 take every model that does not need more."""
+    for case in CASES:
+        needed = "1.1" if "link" in case["spec"] else "1.0"
+        assert case["spec"]["spec_version"] == needed
+        assert json.loads(pymars.load_model(case["spec"]).to_json())["spec_version"] == needed
+
+
+def test_the_linear_predictor_is_what_the_link_turns_into_the_response():
+    for case in CASES:
+        x = table(case["rows"])
+        eta = pymars.linear_predictor(case["spec"], x)
+        without = {k: v for k, v in case["spec"].items() if k != "link"}
+        assert np.array_equal(eta, pymars.predict(without, x), equal_nan=True)
+        assert np.array_equal(eta, floor.linear_predictor(case["spec"], x), equal_nan=True)
 
 
 def test_a_newer_minor_version_warns_and_keeps_what_it_knows():

@@ -122,21 +122,3 @@ def test_an_exhaustive_search_has_a_limit_that_is_named():
 def test_bad_options_are_named(options, says):
     with pytest.raises(InvalidArgumentError, match=says):
         earth.Earth(**options).fit(*problem(0))
-
-
-def test_the_search_can_be_stopped():
-    """The progress callback is asked in the pruning pass too; what it raises ends the fit."""
-    from pymars import _core
-
-    X, y = problem(0, n=400)
-    model = earth.Earth(max_terms=41, max_degree=2, thresh=0.0, pmethod="exhaustive")
-    calls = []
-
-    def stop(terms, most, rsq):
-        calls.append(terms)
-        if len(calls) > 1 and calls[-1] == calls[-2]:
-            raise KeyboardInterrupt
-
-    features = [(f"x{j}", None) for j in range(4)]
-    with pytest.raises(KeyboardInterrupt):
-        _core.fit(X, y[:, None], None, features, ["y"], model._options(), stop)

@@ -22,6 +22,7 @@ from pymars.runtime import (
     Model,
     design_matrix,
     inspect,
+    linear_predictor,
     load_model,
     predict,
     runtime_threads,
@@ -32,17 +33,20 @@ from pymars.runtime import (
 
 if TYPE_CHECKING:
     from pymars.earth import Earth
-    from pymars.estimators import EarthRegressor
+    from pymars.estimators import EarthClassifier, EarthRegressor, GLMEarth
 
 __all__ = [
     "SPEC_VERSION",
     "Earth",
+    "EarthClassifier",
     "EarthRegressor",
+    "GLMEarth",
     "Model",
     "__version__",
     "design_matrix",
     "errors",
     "inspect",
+    "linear_predictor",
     "load_model",
     "predict",
     "runtime_threads",
@@ -52,7 +56,12 @@ __all__ = [
 ]
 
 # Replay needs NumPy alone; scikit-learn is loaded when an estimator is first named.
-_LATE = {"Earth": "pymars.earth", "EarthRegressor": "pymars.estimators"}
+_LATE = {
+    "Earth": "pymars.earth",
+    "EarthClassifier": "pymars.estimators",
+    "EarthRegressor": "pymars.estimators",
+    "GLMEarth": "pymars.estimators",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -22,8 +22,8 @@ from pymars.errors import (
     MissingValueError,
     ShapeMismatchError,
 )
-from pymars.runtime import Model, design_matrix, load_model, predict
-from pymars.tables import read_table
+from pymars.runtime import Model, design_matrix, load_model, predict, runtime_threads
+from pymars.tables import Table, read_table
 
 __all__ = ["Earth", "PassStep", "Record"]
 
@@ -70,13 +70,16 @@ class Earth(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     Parameters
     ----------
     max_terms : int, optional
-        Most terms of the forward pass, the intercept included; default min(200, max(20, 2p)) + 1.
+        Most terms of the forward pass, the intercept included; default 201, with a `thresh`
+        min(200, max(20, 2p)) + 1.
     max_degree : int, default 1
         Most factors of a term; 1 is an additive model.
     penalty : float, default 3.0
         Price of a knot in the GCV.
-    thresh : float, default 0.001
+    thresh : float, optional
         The forward pass ends when its best step gains less than this share of the sum of squares.
+        By default it looks ahead instead: it ends when 15 steps in a row gained no more than
+        noise does, and goes back to the last step that did.
     minspan, endspan : int, optional
         Rows of the parent between knots, and rows at each end without a knot; chosen from the
         data when not given.
@@ -121,7 +124,7 @@ class Earth(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         max_terms: int | None = None,
         max_degree: int = 1,
         penalty: float = 3.0,
-        thresh: float = 0.001,
+        thresh: float | None = None,
         minspan: int | None = None,
         endspan: int | None = None,
         allow_missing: bool = False,
@@ -165,7 +168,19 @@ class Earth(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         """
         table = read_table(X)
         responses, response_names = _read_responses(y)
-        weights = None if sample_weight is None else _read_vector(sample_weight, "sample_weight")
+        self._learn(table, responses, response_names, sample_weight)
+        self._single = responses.shape[1] == 1 and np.asarray(y).ndim == 1
+        return self
+
+    def _learn(
+        self,
+        table: Table,
+        responses: NDArray[np.float64],
+        response_names: list[str],
+        sample_weight: Any,
+    ) -> None:
+        """Fit the model to what was read, and take it over once all went well."""
+        weights = None if sample_weight is None else read_vector(sample_weight, "sample_weight")
         names = table.names or [f"x{j}" for j in range(table.values.shape[1])]
         with _progress(self.verbose) as report:
             core, forward, pruning, stop = _core.fit(
@@ -177,7 +192,7 @@ class Earth(RegressorMixin, BaseEstimator):  # type: ignore[misc]
                 self._options(),
                 report,
             )
-        self._adopt(Model(core))
+        self._adopt(Model(self._linked(core, table.values, responses, weights)))
         self.record_ = Record(
             tuple(PassStep(*step) for step in forward),
             tuple(PassStep(*step) for step in pruning),
@@ -187,8 +202,16 @@ class Earth(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             self.feature_names_in_ = np.array(table.names, dtype=object)
         elif hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
-        self._single = responses.shape[1] == 1 and np.asarray(y).ndim == 1
-        return self
+
+    def _linked(
+        self,
+        core: _core.Model,
+        x: NDArray[np.float64],
+        y: NDArray[np.float64],
+        weights: NDArray[np.float64] | None,
+    ) -> _core.Model:
+        """Fit a link on the terms; least squares has none."""
+        return core
 
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Predict responses.
@@ -298,12 +321,14 @@ class Earth(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             "max_terms": _whole(self.max_terms, "max_terms", optional=True),
             "max_degree": _whole(self.max_degree, "max_degree"),
             "penalty": _real(self.penalty, "penalty"),
-            "thresh": _real(self.thresh, "thresh"),
+            "thresh": None if self.thresh is None else _real(self.thresh, "thresh"),
             "minspan": _whole(self.minspan, "minspan", optional=True),
             "endspan": _whole(self.endspan, "endspan", optional=True),
             "allow_missing": bool(self.allow_missing),
             "pmethod": str(self.pmethod),
             "nprune": _whole(self.nprune, "nprune", optional=True),
+            "compat": False,
+            "threads": runtime_threads(),
         }
 
     def __sklearn_tags__(self) -> Any:
@@ -328,7 +353,7 @@ def _real(value: Any, name: str) -> float:
     raise InvalidArgumentError(f"{name} is {value!r}; pass a number")
 
 
-def _read_vector(values: Any, what: str) -> NDArray[np.float64]:
+def read_vector(values: Any, what: str) -> NDArray[np.float64]:
     try:
         vector = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError):

@@ -21,6 +21,7 @@ __all__ = [
     "Model",
     "design_matrix",
     "inspect",
+    "linear_predictor",
     "load_model",
     "predict",
     "runtime_threads",
@@ -59,6 +60,11 @@ class Model:
     def feature_names(self) -> list[str]:
         """Names of the input columns, in order."""
         return self._core.feature_names
+
+    @property
+    def link(self) -> str | None:
+        """Name of the link; None where responses are linear predictors."""
+        return self._core.link
 
     @property
     def response_names(self) -> list[str]:
@@ -182,6 +188,7 @@ def inspect(model: Any) -> dict[str, Any]:
         "spec_version": spec["spec_version"],
         "producer": spec.get("producer"),
         "allow_missing": spec["allow_missing"],
+        "link": spec.get("link"),
         "features": [feature["name"] for feature in spec["features"]],
         "responses": spec["responses"],
         "n_terms": len(terms),
@@ -206,6 +213,7 @@ def predict(model: Any, X: Any, threads: int | None = None) -> NDArray[np.float6
     Returns
     -------
     ndarray of shape (rows,), or (rows, responses) when there are several; float64
+        Responses: where the model has a link, the inverse link of the linear predictor.
 
     Raises
     ------
@@ -216,6 +224,19 @@ def predict(model: Any, X: Any, threads: int | None = None) -> NDArray[np.float6
     rows = read_rows(X, core.feature_names, core.categories)
     out = np.empty((rows.shape[0], len(core.response_names)))
     core.predict(rows, _resolve(threads), out)
+    return out[:, 0] if out.shape[1] == 1 else out
+
+
+def linear_predictor(model: Any, X: Any, threads: int | None = None) -> NDArray[np.float64]:
+    """Replay the sums of terms before any link: log odds, logs of rates and the like.
+
+    Parameters, shape and errors are those of :func:`predict`, whose result this is where the model
+    has no link.
+    """
+    core = load_model(model)._core
+    rows = read_rows(X, core.feature_names, core.categories)
+    out = np.empty((rows.shape[0], len(core.response_names)))
+    core.linear_predictor(rows, _resolve(threads), out)
     return out[:, 0] if out.shape[1] == 1 else out
 
 

@@ -1,7 +1,8 @@
 //! The Python extension: arrays in, arrays out, the interpreter lock released while working.
 
-use mars_earth_core::train::{self, Data, Options, PruningMethod};
-use mars_earth_core::{CATALOGUE, Error, Feature, ModelSpec, Plan, Rows};
+use mars_earth_core::train::glm::{self, Family, Outcome};
+use mars_earth_core::train::{self, Data, Options, Progress, PruningMethod};
+use mars_earth_core::{CATALOGUE, Error, Feature, Link, ModelSpec, Plan, Rows};
 use numpy::{PyReadonlyArray1, PyReadonlyArray2, PyReadwriteArray2, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 
@@ -81,6 +82,27 @@ impl Model {
         })
     }
 
+    /// Name of the link, None where the responses are the linear predictors.
+    #[getter]
+    fn link(&self) -> Option<&'static str> {
+        let link = self.spec.link?;
+        let named = Link::NAMED.iter().find(|(_, known)| *known == link);
+        named.map(|(name, _)| *name)
+    }
+
+    /// Replay the linear predictors into `out`, rows x responses.
+    fn linear_predictor(
+        &self,
+        py: Python<'_>,
+        x: PyReadonlyArray2<'_, f64>,
+        threads: usize,
+        out: PyReadwriteArray2<'_, f64>,
+    ) -> PyResult<()> {
+        fill(py, &x, out, |rows, out| {
+            mars_earth_core::linear_predictor(&self.plan, rows, threads, out)
+        })
+    }
+
     /// Replay the design matrix into `out`, rows x columns.
     fn design_matrix(
         &self,
@@ -126,12 +148,14 @@ struct FitOptions {
     max_terms: Option<usize>,
     max_degree: usize,
     penalty: f64,
-    thresh: f64,
+    thresh: Option<f64>,
     minspan: Option<usize>,
     endspan: Option<usize>,
     allow_missing: bool,
     pmethod: String,
     nprune: Option<usize>,
+    compat: bool,
+    threads: usize,
 }
 
 type Step = (usize, f64, f64);
@@ -170,6 +194,8 @@ fn fit(
         allow_missing: options.allow_missing,
         pmethod: PruningMethod::named(&options.pmethod).map_err(|error| raise(py, &error))?,
         nprune: options.nprune,
+        compat: options.compat,
+        threads: options.threads,
     };
     let data = Data {
         x: view(py, &x)?,
@@ -179,10 +205,10 @@ fn fit(
         responses: &responses,
     };
     let mut raised: Option<PyErr> = None;
-    let mut report = |step: &train::ForwardStep, most: usize| {
+    let mut report = |now: Progress| {
         let outcome = Python::attach(|py| {
             py.check_signals()?;
-            if let Some(progress) = &progress {
+            if let (Progress::Step { step, most }, Some(progress)) = (now, &progress) {
                 progress.call1(py, (step.n_terms, most, step.rsq))?;
             }
             Ok(())
@@ -212,6 +238,58 @@ fn fit(
         warnings: Vec::new(),
     };
     Ok((model, forward, pruning, fitted.stop.reason()))
+}
+
+/// Deviance, null deviance, steps, and how it ended.
+type Went = (f64, f64, usize, &'static str);
+
+/// Fit the coefficients of a model anew, for a family and its link; Ctrl-C ends it.
+#[pyfunction]
+#[pyo3(signature = (model, x, y, weights, family, link))]
+fn refit(
+    py: Python<'_>,
+    model: &Model,
+    x: PyReadonlyArray2<'_, f64>,
+    y: PyReadonlyArray2<'_, f64>,
+    weights: Option<PyReadonlyArray1<'_, f64>>,
+    family: &str,
+    link: Option<&str>,
+) -> PyResult<(Model, Vec<Went>)> {
+    let (family, link) = Family::named(family, link).map_err(|error| raise(py, &error))?;
+    let data = Data {
+        x: view(py, &x)?,
+        y: view(py, &y)?,
+        weights: weights.as_ref().map(|w| w.as_slice()).transpose()?,
+        features: &model.spec.features,
+        responses: &model.spec.responses,
+    };
+    let mut raised: Option<PyErr> = None;
+    let mut go_on = || {
+        raised = Python::attach(|py| py.check_signals()).err();
+        raised.is_none()
+    };
+    let fitted = py.detach(|| glm::refit(&model.spec, &data, family, link, &mut go_on));
+    if let Some(error) = raised {
+        return Err(error);
+    }
+    let (spec, figures) = fitted.map_err(|error| raise(py, &error))?;
+    let went = figures
+        .iter()
+        .map(|f| {
+            let outcome = match f.outcome {
+                Outcome::Converged => "converged",
+                Outcome::Separated => "separated",
+                Outcome::NotConverged => "not converged",
+            };
+            (f.deviance, f.null_deviance, f.iterations, outcome)
+        })
+        .collect();
+    let model = Model {
+        plan: Plan::new(&spec),
+        spec,
+        warnings: Vec::new(),
+    };
+    Ok((model, went))
 }
 
 /// Code and category of every error, in code order.
@@ -246,6 +324,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("SPEC_VERSION", mars_earth_core::SPEC_VERSION)?;
     module.add_class::<Model>()?;
     module.add_function(wrap_pyfunction!(fit, module)?)?;
+    module.add_function(wrap_pyfunction!(refit, module)?)?;
     module.add_function(wrap_pyfunction!(error_catalogue, module)?)?;
     module.add_function(wrap_pyfunction!(available_threads, module)?)?;
     Ok(())

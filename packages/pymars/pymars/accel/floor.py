@@ -6,13 +6,14 @@ evidence. The conformance vectors are its results.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["design_matrix", "predict"]
+__all__ = ["design_matrix", "linear_predictor", "predict"]
 
 Array = NDArray[np.float64]
 
@@ -54,7 +55,21 @@ def design_matrix(spec: Mapping[str, Any], X: Array) -> Array:
 
 
 def predict(spec: Mapping[str, Any], X: Array) -> Array:
-    """Replay a model on rows: ((0 + c0 v0) + c1 v1) + ... per row and response.
+    """Replay a model on rows: the inverse link of the linear predictor, per row and response.
+
+    Parameters are those of :func:`design_matrix`.
+
+    Returns
+    -------
+    ndarray of shape (rows, responses), float64
+    """
+    eta = linear_predictor(spec, X)
+    with np.errstate(all="ignore"):
+        return _respond(spec.get("link"), eta)
+
+
+def linear_predictor(spec: Mapping[str, Any], X: Array) -> Array:
+    """Sum the terms: ((0 + c0 v0) + c1 v1) + ... per row and response.
 
     Parameters are those of :func:`design_matrix`.
 
@@ -84,3 +99,44 @@ def _factor(term: Mapping[str, Any], feature: Mapping[str, Any], x: Array) -> Ar
     d = x - term["knot"] if term["side"] == "right" else term["knot"] - x
     # Where d is NaN the comparison is false and NaN passes through.
     return np.where(d <= 0.0, 0.0, d)
+
+
+def _respond(link: str | None, eta: Array) -> Array:
+    if link is None:
+        return eta
+    if link == "log":
+        return _exp(eta)
+    if link == "inverse":
+        return 1.0 / eta
+    if link == "logit":
+        e = _exp(-np.abs(eta))
+        return np.where(eta >= 0.0, 1.0 / (1.0 + e), e / (1.0 + e))
+    if link == "cloglog":
+        u = _exp(eta)
+        series = np.zeros_like(u)
+        for i in range(14, 0, -1):
+            series = series * -u + 1.0 / math.factorial(i)
+        return np.where(u > 0.5, 1.0 - _exp(-u), u * series)
+    e = _exp(eta - np.fmax.reduce(eta, axis=1)[:, None])
+    total = np.zeros(len(e))
+    for k in range(e.shape[1]):
+        total = total + e[:, k]
+    return e / total[:, None]
+
+
+LN2_HIGH = float.fromhex("0x1.62e42feep-1")
+LN2_LOW = float.fromhex("0x1.a39ef35793c76p-33")
+
+
+def _exp(x: Array) -> Array:
+    """exp(x) from sums and products alone, so that its bits are the same everywhere."""
+    inside = np.where((x > 709.78) | (x < -745.0) | np.isnan(x), 0.0, x)
+    k = np.rint(inside * math.log2(math.e))
+    r = (inside - k * LN2_HIGH) - k * LN2_LOW
+    series = np.zeros_like(r)
+    for i in range(14, -1, -1):
+        series = series * r + 1.0 / math.factorial(i)
+    half = np.floor(k / 2.0)
+    found = series * np.ldexp(1.0, half.astype(int)) * np.ldexp(1.0, (k - half).astype(int))
+    found = np.where(x > 709.78, np.inf, np.where(x < -745.0, 0.0, found))
+    return np.where(np.isnan(x), np.nan, found)

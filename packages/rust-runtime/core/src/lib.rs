@@ -32,6 +32,7 @@
 
 mod error;
 mod json;
+mod link;
 mod plan;
 mod read;
 mod replay;
@@ -41,8 +42,9 @@ mod threads;
 pub mod train;
 
 pub use error::{CATALOGUE, CatalogueEntry, Error};
+pub use link::Link;
 pub use plan::Plan;
-pub use replay::{design_matrix, predict};
+pub use replay::{design_matrix, linear_predictor, predict};
 pub use rows::Rows;
 pub use spec::{
     Feature, MAX_DEGREE, MAX_FEATURES, MAX_JSON_BYTES, MAX_MAGNITUDE, MAX_RESPONSES, MAX_TERMS,

@@ -1,5 +1,6 @@
 //! Plan: a model as it is meant. Engines read it and nothing else.
 
+use crate::link::Link;
 use crate::spec::{ModelSpec, Side, TermKind, When};
 
 /// A checked, flat model. Built once from a [`ModelSpec`], never stored.
@@ -15,6 +16,7 @@ pub struct Plan {
     /// Features that some factor reads.
     pub(crate) used: Vec<usize>,
     pub(crate) allow_missing: bool,
+    pub(crate) link: Option<Link>,
     n_responses: usize,
 }
 
@@ -124,6 +126,7 @@ impl Plan {
             inputs,
             used,
             allow_missing: spec.allow_missing,
+            link: spec.link,
             n_responses,
         }
     }

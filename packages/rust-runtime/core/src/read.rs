@@ -4,9 +4,10 @@ use std::collections::HashSet;
 
 use crate::error::Error;
 use crate::json::Json;
+use crate::link::Link;
 use crate::spec::{
     Feature, MAX_DEGREE, MAX_FEATURES, MAX_JSON_BYTES, MAX_MAGNITUDE, MAX_RESPONSES, MAX_TERMS,
-    ModelSpec, Producer, SPEC_VERSION, Side, Term, TermKind, When,
+    ModelSpec, PLAIN_VERSION, Producer, SPEC_VERSION, Side, Term, TermKind, When,
 };
 
 /// After this many problems the list is cut: a hostile document must not make a hostile message.
@@ -93,12 +94,13 @@ impl Reader {
     }
 
     fn model(&mut self, entries: &Entries) -> Option<ModelSpec> {
-        const KEYS: [&str; 7] = [
+        const KEYS: [&str; 8] = [
             "spec_version",
             "producer",
             "allow_missing",
             "features",
             "responses",
+            "link",
             "terms",
             "fit",
         ];
@@ -115,6 +117,7 @@ impl Reader {
             (Some(features), Some(responses)) => self.terms(entries, features, responses.len()),
             _ => None,
         };
+        let link = self.link(entries, responses.as_ref().map_or(0, Vec::len));
         let fit = self.fit(entries);
         Some(ModelSpec {
             spec_version: spec_version?,
@@ -125,6 +128,7 @@ impl Reader {
             allow_missing: allow_missing?,
             features: features?,
             responses: responses?,
+            link: link?,
             terms: terms?,
             fit: fit?,
         })
@@ -191,6 +195,32 @@ impl Reader {
     fn responses(&mut self, entries: &Entries) -> Option<Vec<String>> {
         let items = self.array("responses", find(entries, "responses"), 1, MAX_RESPONSES)?;
         self.distinct_texts("responses", items)
+    }
+
+    /// The link, new in version 1.1: a reader of 1.0 must not meet it in a document of its version.
+    fn link(&mut self, entries: &Entries, n_responses: usize) -> Option<Option<Link>> {
+        let Some(value) = find(entries, "link") else {
+            return Some(None);
+        };
+        let Json::Text(name) = value else {
+            return self.expected("link", "a string", Some(value));
+        };
+        let Ok(link) = Link::named(name) else {
+            self.problem(format!(
+                "link: {:?} is unknown; expected {}",
+                shorten(name),
+                Link::names()
+            ));
+            return None;
+        };
+        if matches!(find(entries, "spec_version"), Some(Json::Text(text)) if text == PLAIN_VERSION)
+        {
+            self.problem(format!("link: needs spec_version {SPEC_VERSION}"));
+        }
+        if link == Link::Softmax && n_responses == 1 {
+            self.problem("link: softmax needs two responses or more".to_owned());
+        }
+        Some(Some(link))
     }
 
     fn labels(&mut self, path: &str, value: &Json) -> Option<Vec<String>> {

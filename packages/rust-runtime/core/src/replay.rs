@@ -20,23 +20,51 @@ const BLOCK_VALUES: usize = 1 << 14;
 
 /// Fill `out` (rows x responses, row-major) with the model's responses.
 ///
+/// With a link a response is the inverse link of the linear predictor, else the predictor itself.
+///
 /// # Errors
 /// Shapes that do not fit, `threads` of 0, a missing value where the model allows none, a category
 /// code out of range. `out` then holds no usable values.
 pub fn predict(plan: &Plan, rows: &Rows, threads: usize, out: &mut [f64]) -> Result<(), Error> {
     let width = plan.n_responses();
     replay(plan, rows, threads, width, out, |nodes, block, out| {
-        out.fill(0.0);
-        for (k, &column) in plan.columns.iter().enumerate() {
-            let values = &nodes[column * block..][..block];
-            let coefficients = &plan.coefficients[k * width..][..width];
-            for (row, value) in out.chunks_exact_mut(width).zip(values) {
-                for (slot, coefficient) in row.iter_mut().zip(coefficients) {
-                    *slot += coefficient * value;
-                }
-            }
+        sum_terms(plan, nodes, block, out);
+        if let Some(link) = plan.link {
+            out.chunks_exact_mut(width)
+                .for_each(|row| link.respond(row));
         }
     })
+}
+
+/// Fill `out` (rows x responses, row-major) with the linear predictors: the sums of terms before
+/// any link.
+///
+/// # Errors
+/// As [`predict`].
+pub fn linear_predictor(
+    plan: &Plan,
+    rows: &Rows,
+    threads: usize,
+    out: &mut [f64],
+) -> Result<(), Error> {
+    let width = plan.n_responses();
+    replay(plan, rows, threads, width, out, |nodes, block, out| {
+        sum_terms(plan, nodes, block, out);
+    })
+}
+
+fn sum_terms(plan: &Plan, nodes: &[f64], block: usize, out: &mut [f64]) {
+    let width = plan.n_responses();
+    out.fill(0.0);
+    for (k, &column) in plan.columns.iter().enumerate() {
+        let values = &nodes[column * block..][..block];
+        let coefficients = &plan.coefficients[k * width..][..width];
+        for (row, value) in out.chunks_exact_mut(width).zip(values) {
+            for (slot, coefficient) in row.iter_mut().zip(coefficients) {
+                *slot += coefficient * value;
+            }
+        }
+    }
 }
 
 /// Fill `out` (rows x columns, row-major) with the design matrix: one column per term that has

@@ -3,9 +3,12 @@
 use serde::Serialize;
 
 use crate::error::Error;
+use crate::link::Link;
 
-/// Version this crate writes; it reads every 1.x.
-pub const SPEC_VERSION: &str = "1.0";
+/// Newest version this crate knows; it reads every 1.x.
+pub const SPEC_VERSION: &str = "1.1";
+/// Version of a model without a link. A model names the lowest version that has its keys.
+pub const PLAIN_VERSION: &str = "1.0";
 /// Largest document, in bytes.
 pub const MAX_JSON_BYTES: usize = 256 << 20;
 /// Most terms in a model.
@@ -33,6 +36,9 @@ pub struct ModelSpec {
     pub features: Vec<Feature>,
     /// Names of the outputs, in order.
     pub responses: Vec<String>,
+    /// From the linear predictor to the responses; None: they are the same. Needs version 1.1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link: Option<Link>,
     /// Terms; a parent stands before its children.
     pub terms: Vec<Term>,
     /// Figures of the fit by name; replay does not read them.

@@ -12,13 +12,18 @@ pub fn available_threads() -> usize {
 /// A pool of its own survives a fork of the caller between calls and starts nothing at import.
 /// Where the system refuses threads the work runs on the calling thread.
 pub(crate) fn with_pool<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
-    let bounded = threads.min(available_threads());
-    if bounded > 1 {
-        if let Ok(pool) = rayon::ThreadPoolBuilder::new().num_threads(bounded).build() {
-            return pool.install(work);
-        }
+    match pool(threads) {
+        Some(pool) => pool.install(work),
+        None => work(),
     }
-    work()
+}
+
+/// A pool of `threads`, or None where one thread is asked for, allowed or had.
+pub(crate) fn pool(threads: usize) -> Option<rayon::ThreadPool> {
+    let bounded = threads.min(available_threads());
+    (bounded > 1)
+        .then(|| rayon::ThreadPoolBuilder::new().num_threads(bounded).build())
+        .and_then(Result::ok)
 }
 
 pub(crate) fn check(threads: usize) -> Result<(), Error> {

@@ -1,6 +1,6 @@
 //! Training through the public interface.
 
-use mars_earth_core::train::{Data, Options, Stop, fit, gcv};
+use mars_earth_core::train::{Data, Options, Progress, PruningMethod, Stop, fit, gcv};
 use mars_earth_core::{Error, Feature, ModelSpec, Plan, Rows, TermKind, predict};
 
 struct Table {
@@ -51,8 +51,11 @@ fn a_hinge_is_found_and_replayed() {
     let table = table(400, 3, |x| 2.0 + 3.0 * (x[1] - 0.4).max(0.0));
     let fitted = fit(
         &data(&table, &names(), None),
-        &Options::default(),
-        &mut |_, _| true,
+        &Options {
+            thresh: Some(0.001),
+            ..Options::default()
+        },
+        &mut |_| true,
     )
     .expect("a model");
     assert_eq!(fitted.stop, Stop::PerfectFit);
@@ -107,7 +110,7 @@ fn a_product_needs_degree_two() {
             max_degree,
             ..Options::default()
         };
-        let fitted = fit(&data(&table, &names(), None), &options, &mut |_, _| true).expect("fits");
+        let fitted = fit(&data(&table, &names(), None), &options, &mut |_| true).expect("fits");
         fitted
             .spec
             .fit
@@ -134,11 +137,9 @@ fn a_weight_of_two_is_a_row_given_twice_and_of_zero_a_row_left_out() {
     let weights: Vec<f64> = (0..120)
         .map(|i| if i % 3 == 0 { 0.0 } else { 1.0 })
         .collect();
-    let weighted = fit(
-        &data(&table, &names, Some(&weights)),
-        &options,
-        &mut |_, _| true,
-    )
+    let weighted = fit(&data(&table, &names, Some(&weights)), &options, &mut |_| {
+        true
+    })
     .unwrap();
     let kept: Vec<usize> = (0..120).filter(|i| i % 3 != 0).collect();
     let fewer = Table {
@@ -150,7 +151,7 @@ fn a_weight_of_two_is_a_row_given_twice_and_of_zero_a_row_left_out() {
         n: kept.len(),
         features: table.features.clone(),
     };
-    let left_out = fit(&data(&fewer, &names, None), &options, &mut |_, _| true).unwrap();
+    let left_out = fit(&data(&fewer, &names, None), &options, &mut |_| true).unwrap();
     assert_eq!(weighted.spec, left_out.spec);
 }
 
@@ -159,7 +160,7 @@ fn what_cannot_be_fitted_is_named() {
     let constant = table(50, 2, |_| 3.0);
     let names = names();
     let run = |table: &Table, weights: Option<&[f64]>, options: &Options| {
-        fit(&data(table, &names, weights), options, &mut |_, _| true).expect_err("an error")
+        fit(&data(table, &names, weights), options, &mut |_| true).expect_err("an error")
     };
     let options = Options::default();
     assert!(
@@ -216,7 +217,7 @@ fn what_cannot_be_fitted_is_named() {
             ..Options::default()
         },
         Options {
-            thresh: 1.0,
+            thresh: Some(1.0),
             ..Options::default()
         },
         Options {
@@ -238,7 +239,10 @@ fn a_caller_can_stop_a_fit() {
     let outcome = fit(
         &data(&table, &names(), None),
         &Options::default(),
-        &mut |step, most| {
+        &mut |report| {
+            let Progress::Step { step, most } = report else {
+                return true;
+            };
             calls += 1;
             assert!(step.n_terms <= most);
             calls < 2
@@ -259,7 +263,7 @@ fn missing_values_are_imputed_and_may_become_terms() {
         allow_missing: true,
         ..Options::default()
     };
-    let fitted = fit(&data(&odd, &names(), None), &options, &mut |_, _| true).expect("a model");
+    let fitted = fit(&data(&odd, &names(), None), &options, &mut |_| true).expect("a model");
     let kinds: Vec<_> = fitted.spec.terms.iter().map(|term| &term.kind).collect();
     assert!(
         kinds
@@ -280,4 +284,17 @@ fn gcv_is_the_formula() {
     // n = 10, M = 3, penalty 2: C = 3 + 2 * 2 / 2 = 5; (20 / 10) / (1 - 0.5)^2 = 8
     assert_eq!(gcv(20.0, 10, 3, 2.0), 8.0);
     assert_eq!(gcv(20.0, 4, 3, 3.0), f64::INFINITY);
+}
+
+#[test]
+fn the_pruning_pass_can_be_stopped() {
+    let table = table(100, 2, |x| x[0]);
+    let options = Options {
+        // Without a step of the forward pass it is the pruning pass that asks.
+        max_terms: Some(1),
+        pmethod: PruningMethod::Exhaustive,
+        ..Options::default()
+    };
+    let stopped = fit(&data(&table, &names(), None), &options, &mut |_| false);
+    assert_eq!(stopped.err(), Some(Error::Interrupted));
 }

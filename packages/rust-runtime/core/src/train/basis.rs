@@ -1,7 +1,7 @@
 //! Terms while they grow: a tree of factors, written out as ModelSpec terms at the end.
 
 use super::data::{Kind, Variable};
-use crate::spec::{Side, Term, TermKind};
+use crate::spec::{Feature, Side, Term, TermKind};
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Factor {
@@ -33,7 +33,8 @@ impl Basis {
         }
     }
 
-    pub(super) fn push(&mut self, parent: usize, variable: &Variable, factor: Factor) {
+    /// Add a term; returns its position.
+    pub(super) fn push(&mut self, parent: usize, variable: &Variable, factor: Factor) -> usize {
         let feature = variable.feature;
         let kind = match (&variable.kind, factor) {
             (Kind::Level(label), _) => TermKind::Categorical {
@@ -58,6 +59,56 @@ impl Basis {
             kind,
             features,
         });
+        self.terms.len() - 1
+    }
+
+    /// Forget all terms from `n_terms` on.
+    pub(super) fn truncate(&mut self, n_terms: usize) {
+        self.terms.truncate(n_terms);
+    }
+
+    /// Terms that may have children.
+    pub(super) fn parents(&self, max_degree: usize) -> usize {
+        let is_parent = |term: &&Growing| term.features.len() < max_degree;
+        self.terms.iter().filter(is_parent).count()
+    }
+
+    /// Whether two terms are the right and the left hinge at one knot of one parent.
+    pub(super) fn is_pair(&self, first: usize, second: usize) -> bool {
+        let (a, b) = (&self.terms[first], &self.terms[second]);
+        match (&a.kind, &b.kind) {
+            (
+                TermKind::Hinge {
+                    feature,
+                    knot,
+                    side,
+                    ..
+                },
+                TermKind::Hinge {
+                    feature: other,
+                    knot: at,
+                    side: to,
+                },
+            ) => feature == other && knot == at && side != to && a.parent == b.parent,
+            _ => false,
+        }
+    }
+
+    /// The factors of a term in words, sorted: the same whatever the order of columns.
+    pub(super) fn factors(&self, term: usize, features: &[Feature]) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut at = term;
+        while at != 0 {
+            let growing = &self.terms[at];
+            let name = growing.kind.feature().map_or("", |j| &features[j].name);
+            found.push(match &growing.kind {
+                TermKind::Hinge { knot, side, .. } => format!("{name} {side:?} {knot:e}"),
+                kind => format!("{name} {kind:?}"),
+            });
+            at = growing.parent;
+        }
+        found.sort_unstable();
+        found
     }
 
     pub(super) fn degree(&self, term: usize) -> usize {

@@ -1,5 +1,10 @@
 //! Training data as the search wants it: checked, imputed, centred, column by column.
 
+use std::sync::Arc;
+
+use super::grid::{self, Segments};
+use super::knots::Spans;
+use super::workers::Workers;
 use super::{Data, Options};
 use crate::error::Error;
 use crate::spec::{Feature, When};
@@ -24,8 +29,12 @@ pub(super) struct Variable {
     pub(super) values: Vec<f64>,
     /// Subtracted from the values in sums, so that an offset costs no digits.
     pub(super) centre: f64,
-    /// Rows by falling value, ties by row; empty for a variable without hinges.
+    /// Rows by falling value, ties by row; empty for a variable without hinges, and where the
+    /// knots of all parents come from one grid.
     pub(super) order: Vec<u32>,
+    /// The grid all parents share, unless each has its own.
+    pub(super) knots: Arc<Vec<f64>>,
+    pub(super) segment: Segments,
 }
 
 pub(super) struct Prepared {
@@ -39,7 +48,7 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
-    pub(super) fn new(data: &Data, options: &Options) -> Result<Self, Error> {
+    pub(super) fn new(data: &Data, options: &Options, workers: &Workers) -> Result<Self, Error> {
         check_shapes(data)?;
         let rows = kept_rows(data)?;
         if rows.len() < 2 {
@@ -61,12 +70,32 @@ impl Prepared {
             let column: Vec<f64> = rows.iter().map(|&i| data.x.get(i, j)).collect();
             add_variables(j, feature, column, &rows, options, &mut variables)?;
         }
+        let spans = Spans::new(
+            options.minspan,
+            options.endspan,
+            variables.len(),
+            rows.len(),
+            true,
+        );
+        workers.each(&mut variables, |variable| {
+            variable.place_knots(spans, options.compat);
+        });
         Ok(Prepared {
             variables,
             responses,
             root_weights,
             features,
         })
+    }
+
+    /// Name of a variable: its feature's, with the label of an indicator.
+    pub(super) fn name(&self, variable: &Variable) -> (&str, String) {
+        let indicator = match &variable.kind {
+            Kind::Numeric => String::new(),
+            Kind::Level(label) => format!("={label}"),
+            Kind::Missing(when) => format!(" {when:?}"),
+        };
+        (&self.features[variable.feature].name, indicator)
     }
 
     /// Rows that count.
@@ -233,7 +262,7 @@ fn add_variables(
         }
     }
     match &feature.categories {
-        None => variables.push(Variable::numeric(j, column)),
+        None => variables.push(Variable::new(j, Kind::Numeric, column)),
         Some(categories) => {
             // Two categories need one indicator; more need one each, as either may matter.
             let first = usize::from(categories.len() == 2);
@@ -242,44 +271,51 @@ fn add_variables(
                     .iter()
                     .map(|v| f64::from(*v == code as f64))
                     .collect();
-                variables.push(Variable::flag(j, Kind::Level(label.clone()), flags));
+                variables.push(Variable::new(j, Kind::Level(label.clone()), flags));
             }
         }
     }
     if n_missing > 0 {
-        variables.push(Variable::flag(j, Kind::Missing(When::Missing), missing));
+        variables.push(Variable::new(j, Kind::Missing(When::Missing), missing));
     }
     Ok(())
 }
 
 impl Variable {
-    fn numeric(feature: usize, values: Vec<f64>) -> Self {
-        let centre = mean(&values);
-        let mut order: Vec<u32> = (0..values.len() as u32).collect();
-        order.sort_unstable_by(|&a, &b| {
-            values[b as usize]
-                .total_cmp(&values[a as usize])
-                .then(a.cmp(&b))
-        });
-        Variable {
-            feature,
-            kind: Kind::Numeric,
-            values,
-            centre,
-            order,
-        }
-    }
-
-    fn flag(feature: usize, kind: Kind, values: Vec<f64>) -> Self {
-        let centre = mean(&values);
+    fn new(feature: usize, kind: Kind, values: Vec<f64>) -> Self {
         Variable {
             feature,
             kind,
-            values,
-            centre,
+            centre: mean(&values),
             order: Vec::new(),
+            knots: Arc::default(),
+            segment: Segments::zeros(values.len(), 0),
+            values,
         }
     }
+
+    /// Sort the rows and, unless parents have their own grids, tell the segment of each.
+    fn place_knots(&mut self, spans: Spans, own_grids: bool) {
+        if self.kind != Kind::Numeric {
+            return;
+        }
+        let order = falling(&self.values);
+        if own_grids {
+            self.order = order;
+        } else {
+            let grid = grid::shared(&self.values, &order, spans);
+            self.knots = Arc::new(grid.knots);
+            self.segment = grid.segment;
+        }
+    }
+}
+
+/// Rows by falling value, ties by row.
+fn falling(values: &[f64]) -> Vec<u32> {
+    // 0 - x makes one zero of both, so that they tie.
+    let mut pairs: Vec<(f64, u32)> = values.iter().map(|x| 0.0 - x).zip(0..).collect();
+    radsort::sort_by_key(&mut pairs, |pair| pair.0);
+    pairs.into_iter().map(|(_, row)| row).collect()
 }
 
 fn in_range(value: f64) -> bool {

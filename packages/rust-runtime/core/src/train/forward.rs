@@ -1,11 +1,16 @@
 //! The forward pass: grow terms in pairs, the best (parent, variable, knot) at each step.
 
+use std::cmp::Ordering;
+
 use super::basis::{Basis, Factor};
 use super::data::{Kind, Prepared};
+use super::group::Group;
 use super::knots::Spans;
+use super::lookahead::LookAhead;
 use super::orthogonal::Frame;
-use super::search::{Addition, Block};
-use super::{ForwardStep, Options, Stop, gcv};
+use super::search::{Addition, Candidate, Pair, Rules};
+use super::workers::Workers;
+use super::{ForwardStep, Options, Progress, Stop, gcv};
 use crate::error::Error;
 use crate::spec::Side;
 
@@ -18,46 +23,72 @@ pub(super) struct Grown {
 
 /// Differences this small are rounding, whatever `thresh` says.
 const ROUNDING: f64 = 1e-10;
+/// Gains that differ by a smaller share are equal, and a written rule chooses.
+const TIE: f64 = 1e-10;
+/// A linear partner with less than this share of its norm outside the frame is in its span.
+const LINEAR_TOLERANCE: f64 = 1e-4;
+/// A hinge with less than this share of its norm outside the frame is refused: much while the
+/// model is small, so that the first knots do not chase noise at the rim (a rule of R `earth`).
+const EARLY_HINGE_TOLERANCE: f64 = 0.01;
+const HINGE_TOLERANCE: f64 = 1e-5;
+const EARLY_SLOTS: usize = 15;
 
 pub(super) fn grow(
     prepared: &Prepared,
     options: &Options,
     most: usize,
-    progress: &mut dyn FnMut(&ForwardStep, usize) -> bool,
+    workers: &Workers,
+    progress: &mut dyn FnMut(Progress) -> bool,
 ) -> Result<Grown, Error> {
-    let mut pass = Pass::new(prepared, options);
+    let mut pass = Pass::new(prepared, options, workers);
     let tss = pass.frame.rss();
     let mut steps = vec![pass.step(tss)];
+    let mut look_ahead = LookAhead::default();
+    let least = options.thresh.unwrap_or(0.0).max(ROUNDING);
     // Each step takes two slots, also when it adds one term.
     let mut slots = 1;
     let stop = loop {
         if slots + 2 > most {
             break Stop::MaxTerms;
         }
-        let Some(added) = pass.add_best(slots) else {
+        let rss_before = pass.frame.rss();
+        let first_new = pass.frame.len();
+        if !pass.search(slots, progress)? {
             break Stop::NoCandidate;
-        };
-        let gain = added.rss_before - pass.frame.rss();
-        if gain < options.thresh.max(ROUNDING) * tss {
-            pass.undo(added);
+        }
+        let gain = rss_before - pass.frame.rss();
+        if gain < least * tss {
+            pass.cut_back(first_new);
             break Stop::Thresh;
         }
-        for k in added.first_term..pass.columns.len() {
-            pass.slots.push(slots + 1 + k - added.first_term);
+        for k in first_new..pass.frame.len() {
+            pass.slots.push(slots + 1 + k - first_new);
         }
         slots += 2;
-        pass.offer_parents();
         let step = pass.step(tss);
         let rsq = step.rsq;
-        let go_on = progress(&step, most);
+        let go_on = progress(Progress::Step { step: &step, most });
         steps.push(step);
         if !go_on {
             return Err(Error::Interrupted);
         }
-        if rsq >= 1.0 - options.thresh.max(ROUNDING) {
+        if rsq >= 1.0 - least {
             break Stop::PerfectFit;
         }
+        if options.thresh.is_none() {
+            let trials = prepared.variables.len() * pass.basis.parents(options.max_degree);
+            let samples = prepared.n() * prepared.responses.len();
+            if look_ahead.is_enough(samples, gain / rss_before, trials) {
+                break Stop::NothingAhead;
+            }
+        }
     };
+    if options.thresh.is_none() {
+        // Steps after the last one that counts were only looked at.
+        let kept = steps.len() - look_ahead.idle();
+        pass.cut_back(steps[kept - 1].n_terms);
+        steps.truncate(kept);
+    }
     Ok(Grown {
         basis: pass.basis,
         frame: pass.frame,
@@ -69,44 +100,40 @@ pub(super) fn grow(
 struct Pass<'a> {
     prepared: &'a Prepared,
     options: &'a Options,
+    workers: &'a Workers,
     basis: Basis,
     frame: Frame,
-    /// Values of every term, times sqrt(weight).
-    columns: Vec<Vec<f64>>,
     /// Slot of every term, counted from 1.
     slots: Vec<usize>,
-    /// Terms from here on have not been offered as parents yet.
-    waiting: usize,
-    blocks: Vec<Block>,
+    groups: Vec<Group>,
+    /// Terms that have no group yet, with their values times sqrt(weight).
+    waiting: Vec<(usize, Vec<f64>)>,
+    /// Columns of the frame that the groups account for.
+    seen: usize,
 }
 
-struct Added {
-    rss_before: f64,
-    first_term: usize,
-    mark: super::orthogonal::Mark,
-    basis_before: Basis,
-}
+/// Where a candidate stands: group, block, side.
+type Place = (usize, usize, usize);
 
 impl<'a> Pass<'a> {
-    fn new(prepared: &'a Prepared, options: &'a Options) -> Self {
+    fn new(prepared: &'a Prepared, options: &'a Options, workers: &'a Workers) -> Self {
         let mut frame = Frame::new(&prepared.responses);
-        frame.push(prepared.root_weights.clone());
-        let mut pass = Pass {
+        frame.push(vec![prepared.root_weights.clone()], workers);
+        Pass {
             prepared,
             options,
+            workers,
             basis: Basis::intercept(),
+            seen: frame.len(),
             frame,
-            columns: vec![prepared.root_weights.clone()],
             slots: vec![1],
-            waiting: 0,
-            blocks: Vec::new(),
-        };
-        pass.offer_parents();
-        pass
+            groups: Vec::new(),
+            waiting: vec![(0, prepared.root_weights.clone())],
+        }
     }
 
     fn step(&self, tss: f64) -> ForwardStep {
-        let (rss, n_terms) = (self.frame.rss(), self.columns.len());
+        let (rss, n_terms) = (self.frame.rss(), self.frame.len());
         ForwardStep {
             n_terms,
             rss,
@@ -115,110 +142,200 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Set up a block for each variable that a new parent can take.
+    /// Bring the search up to date and add the best candidate; false when there is none.
+    fn search(
+        &mut self,
+        slots: usize,
+        progress: &mut dyn FnMut(Progress) -> bool,
+    ) -> Result<bool, Error> {
+        let mut alive = || match progress(Progress::Working) {
+            true => Ok(()),
+            false => Err(Error::Interrupted),
+        };
+        let rules = Rules {
+            linear: LINEAR_TOLERANCE,
+            hinge: if slots < EARLY_SLOTS {
+                EARLY_HINGE_TOLERANCE
+            } else {
+                HINGE_TOLERANCE
+            },
+            tie: if self.options.compat { 0.0 } else { TIE },
+        };
+        let pairs: Vec<Pair> = (self.seen..self.frame.len())
+            .step_by(2)
+            .map(|k| Pair::of(&self.frame, k))
+            .collect();
+        for group in &mut self.groups {
+            alive()?;
+            group.search(self.prepared, &pairs, rules, self.workers);
+        }
+        self.seen = self.frame.len();
+        for terms in self.new_parents() {
+            alive()?;
+            let mut group = self.group_of(terms);
+            group.search(self.prepared, &[], rules, self.workers);
+            self.groups.push(group);
+        }
+        while let Some((place, candidate)) = self.choose() {
+            if self.add(place, candidate.addition) {
+                return Ok(true);
+            }
+            let side = &mut self.groups[place.0].blocks[place.1].sides[place.2];
+            side.refuse(candidate.addition);
+            side.search(rules);
+        }
+        Ok(false)
+    }
+
+    /// Waiting terms, the two hinges of a pair together.
+    fn new_parents(&mut self) -> Vec<Vec<(usize, Vec<f64>)>> {
+        let mut found: Vec<Vec<(usize, Vec<f64>)>> = Vec::new();
+        for (term, column) in self.waiting.drain(..) {
+            match found.last_mut() {
+                Some(pair) if pair.len() == 1 && self.basis.is_pair(pair[0].0, term) => {
+                    pair.push((term, column));
+                }
+                _ => found.push(vec![(term, column)]),
+            }
+        }
+        found
+    }
+
+    fn group_of(&self, terms: Vec<(usize, Vec<f64>)>) -> Group {
+        let variables = &self.prepared.variables;
+        let free: Vec<usize> = (0..variables.len())
+            .filter(|&v| !self.basis.uses(terms[0].0, variables[v].feature))
+            .collect();
+        let spans: Vec<Spans> = terms
+            .iter()
+            .map(|(term, column)| {
+                Spans::new(
+                    self.options.minspan,
+                    self.options.endspan,
+                    variables.len(),
+                    column.iter().filter(|&&p| p != 0.0).count(),
+                    *term == 0,
+                )
+            })
+            .collect();
+        let columns: Vec<&[f64]> = terms.iter().map(|(_, column)| &column[..]).collect();
+        Group::new(
+            terms.iter().map(|(term, _)| *term).collect(),
+            &columns,
+            &free,
+            &spans,
+            self.options.compat,
+            (self.prepared, &self.frame, self.workers),
+        )
+    }
+
+    /// The best candidate of all.
     ///
-    /// A term waits until there are as many terms as its slot number: so does R `earth`, and single
-    /// hinges leave slots empty.
-    fn offer_parents(&mut self) {
-        while self.waiting < self.columns.len() && self.slots[self.waiting] <= self.columns.len() {
-            let parent = self.waiting;
-            self.waiting += 1;
-            if self.basis.degree(parent) >= self.options.max_degree {
+    /// Equal gains: with R's rules the first one found; else the smaller name of the variable, the
+    /// larger knot, the parent whose factors sort first. So the order of columns does not matter.
+    fn choose(&self) -> Option<(Place, Candidate)> {
+        let mut best: Option<(Place, Candidate)> = None;
+        let mut order: Vec<(usize, usize, usize)> = Vec::new();
+        for (g, group) in self.groups.iter().enumerate() {
+            for (side, &parent) in group.parents.iter().enumerate() {
+                order.push((parent, g, side));
+            }
+        }
+        order.sort_unstable();
+        for (parent, g, side) in order {
+            // As in R `earth`: single hinges leave slots empty, and later terms wait for them.
+            if self.options.compat && self.slots[parent] > self.frame.len() {
                 continue;
             }
-            let weighted = &self.columns[parent];
-            let spans = Spans::new(
-                self.options.minspan,
-                self.options.endspan,
-                self.prepared.variables.len(),
-                weighted.iter().filter(|&&p| p != 0.0).count(),
-                parent == 0,
-            );
-            for (v, variable) in self.prepared.variables.iter().enumerate() {
-                if !self.basis.uses(parent, variable.feature) {
-                    let block = Block::new((parent, weighted), (v, variable), spans, &self.frame);
-                    self.blocks.push(block);
-                }
-            }
-        }
-    }
-
-    /// Add the best candidate whose exact columns are independent of the frame.
-    fn add_best(&mut self, slots: usize) -> Option<Added> {
-        for block in &mut self.blocks {
-            let variable = &self.prepared.variables[block.variable];
-            block.refresh(&self.columns[block.parent], variable, &self.frame);
-        }
-        loop {
-            let mut best: Option<(usize, f64, Addition)> = None;
-            for (b, block) in self.blocks.iter().enumerate() {
-                if let Some(candidate) = block.best(slots) {
-                    if best.is_none_or(|(_, gain, _)| candidate.gain > gain) {
-                        best = Some((b, candidate.gain, candidate.addition));
+            for (b, block) in self.groups[g].blocks.iter().enumerate() {
+                let Some(candidate) = block.sides[side].best() else {
+                    continue;
+                };
+                let place = (g, b, side);
+                let better = match &best {
+                    None => true,
+                    Some((_, best)) if self.options.compat => candidate.gain > best.gain,
+                    Some((other, best)) => {
+                        let tie = TIE * best.gain;
+                        candidate.gain > best.gain + tie
+                            || (candidate.gain >= best.gain - tie
+                                && self.compare(place, candidate, *other, *best) == Ordering::Less)
                     }
+                };
+                if better {
+                    best = Some((place, candidate));
                 }
             }
-            let (b, _, addition) = best?;
-            let added = Added {
-                rss_before: self.frame.rss(),
-                first_term: self.columns.len(),
-                mark: self.frame.mark(),
-                basis_before: self.basis.clone(),
-            };
-            if self.add(b, addition) {
-                return Some(added);
-            }
-            self.blocks[b].refuse(addition);
         }
+        best
     }
 
-    fn add(&mut self, b: usize, addition: Addition) -> bool {
-        let block = &self.blocks[b];
-        let hinge = |s: usize, side| Factor::Hinge {
-            knot: block.knot(s),
-            side,
+    fn compare(&self, a: Place, of_a: Candidate, b: Place, of_b: Candidate) -> Ordering {
+        let key = |(g, block, side): Place, candidate: Candidate| {
+            let group = &self.groups[g];
+            let block = &group.blocks[block];
+            let knot = match candidate.addition {
+                Addition::Linear => f64::INFINITY,
+                Addition::Pair(s) | Addition::Right(s) => block.sides[side].knot(s),
+            };
+            let variable = &self.prepared.variables[block.variable];
+            let name = self.prepared.name(variable);
+            let factors = self
+                .basis
+                .factors(group.parents[side], &self.prepared.features);
+            (name, knot, factors)
+        };
+        let (a, b) = (key(a, of_a), key(b, of_b));
+        a.0.cmp(&b.0)
+            .then(b.1.total_cmp(&a.1))
+            .then_with(|| a.2.cmp(&b.2))
+    }
+
+    /// Add the columns of a candidate; false when they depend on the frame.
+    fn add(&mut self, (g, b, side): Place, addition: Addition) -> bool {
+        let group = &self.groups[g];
+        let (parent, v) = (group.parents[side], group.blocks[b].variable);
+        let variable = &self.prepared.variables[v];
+        let hinge = |s: usize, to: Side| Factor::Hinge {
+            knot: group.blocks[b].sides[side].knot(s),
+            side: to,
         };
         let factors = match addition {
             Addition::Linear => vec![Factor::Linear],
             Addition::Right(s) => vec![hinge(s, Side::Right)],
             Addition::Pair(s) => vec![hinge(s, Side::Right), hinge(s, Side::Left)],
         };
-        let (parent, v) = (block.parent, block.variable);
-        let before = self.columns.len();
-        for factor in factors {
-            let variable = &self.prepared.variables[v];
-            let column: Vec<f64> = self.columns[parent]
-                .iter()
-                .zip(&variable.values)
-                .map(|(&p, &x)| match (&variable.kind, &factor) {
-                    (
-                        Kind::Numeric,
-                        Factor::Hinge {
-                            knot,
-                            side: Side::Right,
-                        },
-                    ) => p * (x - knot).max(0.0),
-                    (
-                        Kind::Numeric,
-                        Factor::Hinge {
-                            knot,
-                            side: Side::Left,
-                        },
-                    ) => p * (knot - x).max(0.0),
-                    _ => p * x,
-                })
-                .collect();
-            if self.frame.push(column.clone()) {
-                self.columns.push(column);
-                self.basis.push(parent, variable, factor);
+        let parent_values = group.values.column(side, self.prepared.n());
+        let columns: Vec<Vec<f64>> = factors
+            .iter()
+            .map(|factor| {
+                let rows = parent_values.iter().zip(&variable.values);
+                match (&variable.kind, factor) {
+                    (Kind::Numeric, Factor::Hinge { knot, side }) => match side {
+                        Side::Right => rows.map(|(&p, &x)| p * (x - knot).max(0.0)).collect(),
+                        Side::Left => rows.map(|(&p, &x)| p * (knot - x).max(0.0)).collect(),
+                    },
+                    _ => rows.map(|(&p, &x)| p * x).collect(),
+                }
+            })
+            .collect();
+        let added = self.frame.push(columns.clone(), self.workers);
+        for ((factor, column), _) in factors
+            .into_iter()
+            .zip(columns)
+            .zip(&added)
+            .filter(|(_, added)| **added)
+        {
+            let term = self.basis.push(parent, variable, factor);
+            if self.basis.degree(term) < self.options.max_degree {
+                self.waiting.push((term, column));
             }
         }
-        self.columns.len() > before
+        added.contains(&true)
     }
 
-    fn undo(&mut self, added: Added) {
-        self.columns.truncate(added.first_term);
-        self.basis = added.basis_before;
-        self.frame.undo(added.mark);
+    fn cut_back(&mut self, n_terms: usize) {
+        self.frame.truncate(n_terms);
+        self.basis.truncate(n_terms);
     }
 }

@@ -1,6 +1,7 @@
 //! The knot grid of R `earth`: which values of a variable may be knots under a parent.
 
 use super::data::Variable;
+use super::grid::{Grid, Segments};
 
 /// Rows to keep clear of knots.
 #[derive(Debug, Clone, Copy)]
@@ -42,16 +43,6 @@ impl Spans {
     }
 }
 
-/// Knots from the top and the segment of every row.
-///
-/// Row `i` with `segment[i] = s` lies above knots `s, s + 1, ...` and not above `s - 1`; rows at or
-/// below the last knot have `segment = knots.len()`. A row that equals a knot may count on either
-/// side, as its hinge is zero there.
-pub(super) struct Grid {
-    pub(super) knots: Vec<f64>,
-    pub(super) segment: Vec<u32>,
-}
-
 /// Walk down the sorted variable and place knots by counting rows of the parent.
 ///
 /// With e the end zone and n all rows, the first knot comes after e + ceil(((n - 2e - 1) mod
@@ -67,12 +58,12 @@ pub(super) fn grid(variable: &Variable, on: &[bool], spans: Spans) -> Grid {
         None => (on.iter().filter(|&&on| on).count() / 2, 0),
     };
     let mut knots: Vec<f64> = Vec::new();
-    let mut segment = vec![0; n];
+    let mut segment = Segments::zeros(n, n / step.max(1) + 1);
     let mut above = 0;
     let mut next = first.max(1) + top.saturating_sub(1);
     for (position, &row) in variable.order.iter().enumerate() {
         let row = row as usize;
-        segment[row] = knots.len() as u32;
+        segment.set(row, knots.len());
         above += usize::from(on[row]);
         if !on[row] || above != next || n - position <= end {
             continue;

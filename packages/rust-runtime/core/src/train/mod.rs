@@ -8,18 +8,26 @@
 mod basis;
 mod data;
 mod forward;
+pub mod glm;
+mod grid;
+mod group;
 mod knots;
+mod lookahead;
 mod orthogonal;
 mod pruning;
 mod search;
+mod workers;
 
 use crate::error::Error;
 use crate::rows::Rows;
-use crate::spec::{Feature, ModelSpec, Producer, SPEC_VERSION};
+use crate::spec::{Feature, ModelSpec, PLAIN_VERSION, Producer};
 use data::Prepared;
+use workers::Workers;
 
 /// The pruning pass costs the fourth power of the terms, so their number is bounded.
 const MOST_TERMS: usize = 1000;
+/// Far beyond where looking ahead ends.
+const LOOK_AHEAD_TERMS: usize = 201;
 
 /// How the pruning pass looks for the best subset of each size. Names are R `earth`'s.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,14 +73,16 @@ impl PruningMethod {
 /// How to train. The defaults are those of `pymars.Earth`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
-    /// Most terms the forward pass makes, the intercept included; None: min(200, max(20, 2p)) + 1.
+    /// Most terms the forward pass makes, the intercept included; None: 201 when it looks ahead,
+    /// else min(200, max(20, 2p)) + 1.
     pub max_terms: Option<usize>,
     /// Most factors of a term.
     pub max_degree: usize,
     /// Price of a knot in the GCV.
     pub penalty: f64,
-    /// A step must lower the RSS by this share of the total sum of squares.
-    pub thresh: f64,
+    /// A step must lower the RSS by this share of the total sum of squares; None: look ahead, and
+    /// cut back to the last step that gained more than noise does.
+    pub thresh: Option<f64>,
     /// Rows of the parent between knots; None: chosen from n and p.
     pub minspan: Option<usize>,
     /// Rows at each end without a knot; None: chosen from p.
@@ -83,6 +93,10 @@ pub struct Options {
     pub pmethod: PruningMethod,
     /// Most terms after the pruning pass, the intercept included; None: no bound.
     pub nprune: Option<usize>,
+    /// Keep the rules of R `earth` to the letter.
+    pub compat: bool,
+    /// Most threads to work with; the result does not depend on it.
+    pub threads: usize,
 }
 
 impl Default for Options {
@@ -91,12 +105,14 @@ impl Default for Options {
             max_terms: None,
             max_degree: 1,
             penalty: 3.0,
-            thresh: 0.001,
+            thresh: None,
             minspan: None,
             endspan: None,
             allow_missing: false,
             pmethod: PruningMethod::Backward,
             nprune: None,
+            compat: false,
+            threads: 1,
         }
     }
 }
@@ -140,6 +156,20 @@ pub struct PruningStep {
     pub gcv: f64,
 }
 
+/// What a fit reports while it runs.
+#[derive(Debug)]
+pub enum Progress<'a> {
+    /// It works; asked for often, so that it can be ended at any time.
+    Working,
+    /// A step of the forward pass is done.
+    Step {
+        /// The step.
+        step: &'a ForwardStep,
+        /// Most terms there may be.
+        most: usize,
+    },
+}
+
 /// Why the forward pass ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stop {
@@ -147,6 +177,8 @@ pub enum Stop {
     MaxTerms,
     /// The best step gains less than `thresh`.
     Thresh,
+    /// No step of the last ones gained more than noise does.
+    NothingAhead,
     /// R squared is within `thresh` of 1.
     PerfectFit,
     /// No admissible knot or column is left.
@@ -159,6 +191,7 @@ impl Stop {
         match self {
             Stop::MaxTerms => "reached max_terms",
             Stop::Thresh => "the best step gains less than thresh",
+            Stop::NothingAhead => "no further step gains more than noise does",
             Stop::PerfectFit => "R squared is within thresh of 1",
             Stop::NoCandidate => "no admissible candidate is left",
         }
@@ -180,8 +213,8 @@ pub struct Fit {
 
 /// Fit a model.
 ///
-/// `progress` is called after each step of the forward pass with the step and the most terms
-/// there may be, and now and then in the pruning pass with the last step; returning false ends the fit with [`Error::Interrupted`].
+/// `progress` is called on the calling thread, often; returning false ends the fit with
+/// [`Error::Interrupted`].
 ///
 /// # Errors
 /// Options out of range, shapes that do not fit, data no model can be fitted to (empty, not
@@ -189,20 +222,22 @@ pub struct Fit {
 pub fn fit(
     data: &Data,
     options: &Options,
-    progress: &mut dyn FnMut(&ForwardStep, usize) -> bool,
+    progress: &mut dyn FnMut(Progress) -> bool,
 ) -> Result<Fit, Error> {
     check_options(options)?;
-    let prepared = Prepared::new(data, options)?;
-    let most = options
-        .max_terms
-        .unwrap_or_else(|| default_max_terms(prepared.variables.len()));
-    let grown = forward::grow(&prepared, options, most, progress)?;
-    let last = grown.steps.last().cloned();
-    let mut go_on = || last.as_ref().is_none_or(|step| progress(step, most));
+    let values = data.x.n_rows().saturating_mul(data.x.n_columns());
+    let workers = Workers::new(options.threads, values);
+    let prepared = Prepared::new(data, options, &workers)?;
+    let most = options.max_terms.unwrap_or_else(|| match options.thresh {
+        None => LOOK_AHEAD_TERMS,
+        Some(_) => default_max_terms(prepared.variables.len()),
+    });
+    let grown = forward::grow(&prepared, options, most, &workers, progress)?;
+    let mut go_on = || progress(Progress::Working);
     let pruned = pruning::prune(&grown.frame, prepared.n(), options, &mut go_on)?;
     let terms = grown.basis.to_terms(&pruned.kept, &pruned.coefficients);
     let spec = ModelSpec {
-        spec_version: SPEC_VERSION.to_owned(),
+        spec_version: PLAIN_VERSION.to_owned(),
         producer: Some(Producer {
             name: "mars-earth".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -210,6 +245,7 @@ pub fn fit(
         allow_missing: options.allow_missing,
         features: prepared.features.clone(),
         responses: data.responses.to_vec(),
+        link: None,
         terms,
         fit: figures(&prepared, options, most, &pruned),
     };
@@ -258,7 +294,10 @@ fn check_options(options: &Options) -> Result<(), Error> {
         Options { penalty, .. } if !(penalty.is_finite() && *penalty >= 0.0) => wrong(format!(
             "penalty is {penalty}; expected a number of 0 or more"
         )),
-        Options { thresh, .. } if !(0.0..1.0).contains(thresh) => wrong(format!(
+        Options {
+            thresh: Some(thresh),
+            ..
+        } if !(0.0..1.0).contains(thresh) => wrong(format!(
             "thresh is {thresh}; expected 0 or more and less than 1"
         )),
         Options {
@@ -289,9 +328,9 @@ fn figures(
         ("max_terms", most as f64),
         ("max_degree", options.max_degree as f64),
         ("penalty", options.penalty),
-        ("thresh", options.thresh),
     ]
     .into_iter()
+    .chain(options.thresh.map(|thresh| ("thresh", thresh)))
     // A saturated model (C >= n) has no finite GCV, and JSON has no infinity.
     .filter(|(_, value)| value.is_finite())
     .map(|(key, value)| (key.to_owned(), value))

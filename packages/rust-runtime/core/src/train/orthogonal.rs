@@ -1,27 +1,25 @@
-//! An orthonormal frame that grows by a column: B = QR, z = Q'y, r = y - Qz.
+//! An orthonormal frame that grows by columns: B = QR, z = Q'y, r = y - Qz.
 //!
 //! Everything lives in the weighted space: columns and responses are multiplied by sqrt(weight).
+//! Classical Gram-Schmidt, again where much was taken away (Daniel et al. 1976), in parts of rows that
+//! stay in the cache; new columns of a step share one reading of Q.
+
+use super::workers::Workers;
 
 /// A column whose part outside the frame is smaller than this share of it adds nothing.
 const DEPENDENT: f64 = 1e-6;
-/// Gram-Schmidt runs again when a pass removed more than this share of the norm (Daniel et al. 1976).
+/// Below this share of the norm before, a pass is not the last.
 const REPEAT: f64 = 0.1;
 
 pub(super) struct Frame {
     /// Orthonormal columns.
-    pub(super) q: Vec<Vec<f64>>,
+    q: Vec<Vec<f64>>,
     /// Column k of R: its coordinates on q[0..=k].
     pub(super) r: Vec<Vec<f64>>,
     /// z[response][k] = q_k'y.
     pub(super) z: Vec<Vec<f64>>,
     /// Residual of each response.
     pub(super) residual: Vec<Vec<f64>>,
-}
-
-/// What a step changes, kept so that a rejected step can be undone.
-pub(super) struct Mark {
-    columns: usize,
-    residual: Vec<Vec<f64>>,
 }
 
 impl Frame {
@@ -34,51 +32,72 @@ impl Frame {
         }
     }
 
+    /// Columns so far.
+    pub(super) fn len(&self) -> usize {
+        self.q.len()
+    }
+
     pub(super) fn rss(&self) -> f64 {
-        self.residual.iter().flatten().map(|r| r * r).sum()
+        self.residual.iter().map(|r| dot(r, r)).sum()
     }
 
-    pub(super) fn mark(&self) -> Mark {
-        Mark {
-            columns: self.q.len(),
-            residual: self.residual.clone(),
+    /// Take back all columns from `columns` on.
+    pub(super) fn truncate(&mut self, columns: usize) {
+        for (z, residual) in self.z.iter_mut().zip(&mut self.residual) {
+            for (along, q) in z.drain(columns..).zip(&self.q[columns..]) {
+                subtract(residual, -along, q);
+            }
+        }
+        self.q.truncate(columns);
+        self.r.truncate(columns);
+    }
+
+    /// Rows of columns `k` and `k + 1` side by side; zeros where there is no second one.
+    pub(super) fn pair(&self, k: usize) -> Vec<[f64; 2]> {
+        match self.q.get(k + 1) {
+            Some(second) => self.q[k]
+                .iter()
+                .zip(second)
+                .map(|(&a, &b)| [a, b])
+                .collect(),
+            None => self.q[k].iter().map(|&a| [a, 0.0]).collect(),
         }
     }
 
-    pub(super) fn undo(&mut self, mark: Mark) {
-        self.q.truncate(mark.columns);
-        self.r.truncate(mark.columns);
-        for z in &mut self.z {
-            z.truncate(mark.columns);
+    /// Add columns one after the other; tells for each whether it was new to the frame.
+    pub(super) fn push(&mut self, mut columns: Vec<Vec<f64>>, workers: &Workers) -> Vec<bool> {
+        let before = self.q.len();
+        let whole: Vec<f64> = columns.iter().map(|c| dot(c, c).sqrt()).collect();
+        let mut coordinates = self.take_away(&mut columns, 0, workers);
+        let mut added = Vec::with_capacity(columns.len());
+        for (k, mut column) in columns.into_iter().enumerate() {
+            let mut along = std::mem::take(&mut coordinates[k]);
+            let own = std::slice::from_mut(&mut column);
+            along.extend(self.take_away(own, before, workers).swap_remove(0));
+            let mut norm = dot(&own[0], &own[0]).sqrt();
+            let mut last = whole[k];
+            while norm <= REPEAT * last && norm > DEPENDENT * whole[k] {
+                let more = self.take_away(own, 0, workers).swap_remove(0);
+                for (along, more) in along.iter_mut().zip(more) {
+                    *along += more;
+                }
+                last = norm;
+                norm = dot(&own[0], &own[0]).sqrt();
+            }
+            let is_new = norm > DEPENDENT * whole[k];
+            if is_new {
+                along.push(norm);
+                self.adopt(column, norm, along);
+            }
+            added.push(is_new);
         }
-        self.residual = mark.residual;
+        added
     }
 
-    /// Add a column; false when it depends on those already there.
-    pub(super) fn push(&mut self, mut column: Vec<f64>) -> bool {
-        let whole = dot(&column, &column).sqrt();
-        let mut coordinates = vec![0.0; self.q.len()];
-        let mut before = whole;
-        let mut norm;
-        loop {
-            for (coordinate, q) in coordinates.iter_mut().zip(&self.q) {
-                let along = dot(q, &column);
-                *coordinate += along;
-                subtract(&mut column, along, q);
-            }
-            norm = dot(&column, &column).sqrt();
-            if norm <= DEPENDENT * whole || norm.is_nan() {
-                return false;
-            }
-            if norm > REPEAT * before {
-                break;
-            }
-            before = norm;
-        }
+    fn adopt(&mut self, mut column: Vec<f64>, norm: f64, coordinates: Vec<f64>) {
         for value in &mut column {
             *value /= norm;
         }
-        coordinates.push(norm);
         for (z, residual) in self.z.iter_mut().zip(&mut self.residual) {
             let along = dot(&column, residual);
             z.push(along);
@@ -86,7 +105,48 @@ impl Frame {
         }
         self.q.push(column);
         self.r.push(coordinates);
-        true
+    }
+
+    /// Make columns orthogonal to q[from..]; returns for each its coordinates there.
+    fn take_away(&self, columns: &mut [Vec<f64>], from: usize, workers: &Workers) -> Vec<Vec<f64>> {
+        let q = &self.q[from..];
+        let n = columns.first().map_or(0, Vec::len);
+        let parts: Vec<(usize, usize)> = Workers::parts(n).collect();
+        let partial = workers.map(parts.len(), |part| {
+            let (start, end) = parts[part];
+            let mut sums = vec![0.0; q.len() * columns.len()];
+            for (q, sums) in q.iter().zip(sums.chunks_mut(columns.len())) {
+                for (sum, column) in sums.iter_mut().zip(&*columns) {
+                    *sum = dot(&q[start..end], &column[start..end]);
+                }
+            }
+            sums
+        });
+        let mut along = vec![vec![0.0; q.len()]; columns.len()];
+        for sums in &partial {
+            for (k, sums) in sums.chunks(columns.len()).enumerate() {
+                for (along, sum) in along.iter_mut().zip(sums) {
+                    along[k] += sum;
+                }
+            }
+        }
+        let mut pieces: Vec<(usize, usize, &mut [f64])> = columns
+            .iter_mut()
+            .enumerate()
+            .flat_map(|(c, column)| {
+                column
+                    .chunks_mut(super::workers::ROWS)
+                    .enumerate()
+                    .map(move |(part, piece)| (c, part * super::workers::ROWS, piece))
+            })
+            .collect();
+        workers.each(&mut pieces, |(c, start, piece)| {
+            let end = *start + piece.len();
+            for (q, &along) in q.iter().zip(&along[*c]) {
+                subtract(piece, along, &q[*start..end]);
+            }
+        });
+        along
     }
 }
 

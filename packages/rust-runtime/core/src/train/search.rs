@@ -14,21 +14,25 @@
 //! The left hinge adds nothing to the space, as h+ - h- = p (x - t).
 
 use super::data::{Kind, Variable};
-use super::knots::{Grid, Spans, grid};
+use super::grid::Segments;
+use super::group::Values;
 use super::orthogonal::Frame;
 
-/// A linear partner with less than this share of its norm outside the frame is in its span.
-const LINEAR_TOLERANCE: f64 = 1e-4;
-/// A hinge with less than this share of its norm outside the frame is refused: much while the
-/// model is small, so that the first knots do not chase noise at the rim (a rule of R `earth`).
-const EARLY_HINGE_TOLERANCE: f64 = 0.01;
-const HINGE_TOLERANCE: f64 = 1e-5;
-const EARLY_SLOTS: usize = 15;
+/// What a candidate must satisfy at this step.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rules {
+    /// A linear partner with less than this share of its norm outside the frame is in its span.
+    pub(super) linear: f64,
+    /// A hinge with less than this share of its norm outside the frame is refused.
+    pub(super) hinge: f64,
+    /// A knot must gain more than the one above it by this share to be preferred.
+    pub(super) tie: f64,
+}
 
 /// What a candidate would add to the model.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Addition {
-    /// Both hinges at a knot (its position in the block's grid).
+    /// Both hinges at a knot (its position among the candidates of the side).
     Pair(usize),
     /// The right hinge alone, as the linear partner is in the span.
     Right(usize),
@@ -43,113 +47,196 @@ pub(super) struct Candidate {
 }
 
 /// State of one (parent, variable).
-pub(super) struct Block {
-    pub(super) parent: usize,
-    pub(super) variable: usize,
-    grid: Grid,
-    /// Columns of the frame this state accounts for.
-    seen: usize,
+#[derive(Default)]
+pub(super) struct Side {
+    /// Knots of the whole grid this side looks at, from the top.
+    knots: std::sync::Arc<Vec<f64>>,
+    /// Segments that end at a candidate.
+    at: Vec<u32>,
     norm: Vec<f64>,
     cross: Vec<f64>,
     /// One per response.
     along: Vec<Vec<f64>>,
     /// |h|^2 around its mean, the scale of N.
-    scale: Vec<f64>,
+    scale: Vec<f32>,
     linear_norm: f64,
     linear_along: Vec<f64>,
     linear_scale: f64,
     /// The linear term was tried and depends on the frame.
     linear_refused: bool,
+    best: Option<Candidate>,
 }
 
-impl Block {
-    /// Set up the state of a parent (times sqrt(weight)) and a variable against the whole frame.
-    pub(super) fn new(
-        (parent, weighted): (usize, &[f64]),
-        (variable, column): (usize, &Variable),
-        spans: Spans,
-        frame: &Frame,
-    ) -> Self {
-        let grid = if column.kind == Kind::Numeric {
-            let on: Vec<bool> = weighted.iter().map(|&p| p != 0.0).collect();
-            grid(column, &on, spans)
-        } else {
-            Grid {
-                knots: Vec::new(),
-                segment: vec![0; weighted.len()],
-            }
-        };
-        let mut block = Block {
-            parent,
-            variable,
-            seen: 0,
-            norm: Vec::new(),
-            cross: Vec::new(),
-            along: Vec::new(),
-            scale: Vec::new(),
-            linear_norm: 0.0,
-            linear_along: Vec::new(),
-            linear_scale: 0.0,
-            linear_refused: false,
-            grid,
-        };
-        block.norms(weighted, column);
-        for residual in &frame.residual {
-            let (linear, hinges) = block.project(weighted, column, residual);
-            block.linear_along.push(linear);
-            block.along.push(hinges);
+/// Sums of one segment and side: of p q, and of p q x.
+type Sums<const C: usize> = [[f64; C]; 2];
+
+/// A pair of new columns with their products with the residuals, one pair per response.
+pub(super) struct Pair {
+    pub(super) q: Vec<[f64; 2]>,
+    pub(super) z: Vec<[f64; 2]>,
+}
+
+impl Pair {
+    /// Columns `k` and, if there is one, `k + 1`.
+    pub(super) fn of(frame: &Frame, k: usize) -> Self {
+        Pair {
+            q: frame.pair(k),
+            z: frame
+                .z
+                .iter()
+                .map(|z| [z[k], z.get(k + 1).copied().unwrap_or(0.0)])
+                .collect(),
         }
-        for (k, q) in frame.q.iter().enumerate() {
-            let (linear, hinges) = block.project(weighted, column, q);
-            block.remove(linear, &hinges);
-            if k == 0 {
-                // The first column is the intercept: what is left of the norm is the scale.
-                block.scale = block.norm.clone();
-                block.linear_scale = block.linear_norm;
+    }
+}
+
+/// A variable as one group of parents sees it.
+pub(super) struct View<'a> {
+    pub(super) values: &'a Values,
+    pub(super) variable: &'a Variable,
+    pub(super) segment: &'a Segments,
+}
+
+impl View<'_> {
+    /// Sum p q and p q x over the rows of each segment and side.
+    fn sums<const C: usize>(&self, q: &[[f64; C]], n_segments: usize) -> Vec<Sums<C>> {
+        let mut table = vec![[[0.0; C]; 2]; n_segments * self.values.n_sides()];
+        let (x, centre) = (&self.variable.values, self.variable.centre);
+        self.values.visit(x, q, self.segment, |at, p, x, q| {
+            let sums = &mut table[at];
+            for c in 0..C {
+                let product = p * q[c];
+                sums[0][c] += product;
+                sums[1][c] += product * (x - centre);
             }
-        }
-        block.seen = frame.q.len();
-        block
+        });
+        table
     }
 
-    /// Bring the state up to date with the columns added since.
-    pub(super) fn refresh(&mut self, weighted: &[f64], column: &Variable, frame: &Frame) {
-        for k in self.seen..frame.q.len() {
-            let (linear, hinges) = self.project(weighted, column, &frame.q[k]);
-            self.remove(linear, &hinges);
-            for (response, z) in frame.z.iter().enumerate() {
-                self.linear_along[response] -= z[k] * linear;
-                for (along, hinge) in self.along[response].iter_mut().zip(&hinges) {
-                    *along -= z[k] * hinge;
+    /// Sum p^2, p^2 d, p^2 d^2 and count rows, with d the distance to the knot below.
+    fn squares(&self, knots: [&[f64]; 2], n_segments: usize) -> (Vec<[f64; 4]>, [f64; 2]) {
+        let sides = self.values.n_sides();
+        let mut table = vec![[0.0; 4]; n_segments * sides];
+        let mut linear = [0.0; 2];
+        let (x, centre) = (&self.variable.values, self.variable.centre);
+        self.values.visit(x, x, self.segment, |at, p, x, _| {
+            if p == 0.0 {
+                return;
+            }
+            let side = at % sides;
+            let squared = p * p;
+            linear[side] += squared * (x - centre) * (x - centre);
+            let d = knots[side].get(at / sides).map_or(0.0, |knot| x - knot);
+            let sums = &mut table[at];
+            sums[0] += squared;
+            sums[1] += squared * d;
+            sums[2] += squared * d * d;
+            sums[3] += 1.0;
+        });
+        (table, linear)
+    }
+}
+
+impl Side {
+    fn new(knots: std::sync::Arc<Vec<f64>>, responses: usize) -> Self {
+        Side {
+            knots,
+            along: vec![Vec::new(); responses],
+            linear_along: vec![0.0; responses],
+            ..Side::default()
+        }
+    }
+
+    /// Set up the sides of a group on a variable against the whole frame.
+    ///
+    /// `choose` picks the candidates of a side from the rows of each segment.
+    pub(super) fn all(
+        view: &View,
+        knots: &[std::sync::Arc<Vec<f64>>],
+        frame: &Frame,
+        choose: impl Fn(usize, &[u32]) -> Vec<u32>,
+    ) -> Vec<Side> {
+        let n_segments = knots.iter().map(|knots| knots.len() + 1).max().unwrap_or(1);
+        let n_sides = view.values.n_sides();
+        let mut sides: Vec<Side> = knots
+            .iter()
+            .map(|knots| Side::new(knots.clone(), frame.residual.len()))
+            .collect();
+        let both = [&knots[0][..], knots.get(1).map_or(&[][..], |k| &k[..])];
+        let (squares, linear) = view.squares(both, n_segments);
+        for (k, side) in sides.iter_mut().enumerate() {
+            let own: Vec<[f64; 4]> = squares.iter().skip(k).step_by(n_sides).copied().collect();
+            let on: Vec<u32> = own.iter().map(|sums| sums[3] as u32).collect();
+            if view.variable.kind == Kind::Numeric {
+                side.at = choose(k, &on);
+            }
+            side.linear_norm = linear[k];
+            side.norms(&own, view.variable.centre);
+        }
+        for (response, residual) in frame.residual.iter().enumerate() {
+            let columns: Vec<[f64; 1]> = residual.iter().map(|&r| [r]).collect();
+            let table = view.sums(&columns, n_segments);
+            for (k, side) in sides.iter_mut().enumerate() {
+                let (linear, hinges) = side.fold(&table, k, n_sides, view.variable.centre);
+                side.linear_along[response] = linear[0];
+                side.along[response] = hinges.iter().map(|h| h[0]).collect();
+            }
+        }
+        // The first column is the intercept: what it leaves of a norm is the scale.
+        let first: Vec<[f64; 1]> = frame.pair(0).iter().map(|q| [q[0]]).collect();
+        let table = view.sums(&first, n_segments);
+        for (k, side) in sides.iter_mut().enumerate() {
+            let (linear, hinges) = side.fold(&table, k, n_sides, view.variable.centre);
+            side.remove(linear, &hinges);
+            side.scale = side.norm.iter().map(|&norm| norm as f32).collect();
+            side.linear_scale = side.linear_norm;
+        }
+        for column in (1..frame.len()).step_by(2) {
+            let table = view.sums(&frame.pair(column), n_segments);
+            for (k, side) in sides.iter_mut().enumerate() {
+                let (linear, hinges) = side.fold(&table, k, n_sides, view.variable.centre);
+                side.remove(linear, &hinges);
+            }
+        }
+        sides
+    }
+
+    /// Bring all sides up to date with a pair of columns.
+    pub(super) fn refresh(sides: &mut [Side], view: &View, pair: &Pair) {
+        let n_segments = sides.iter().map(|s| s.knots.len() + 1).max().unwrap_or(1);
+        let table = view.sums(&pair.q, n_segments);
+        let n_sides = sides.len();
+        for (k, side) in sides.iter_mut().enumerate() {
+            let (linear, hinges) = side.fold(&table, k, n_sides, view.variable.centre);
+            side.remove(linear, &hinges);
+            for (response, [a, b]) in pair.z.iter().enumerate() {
+                side.linear_along[response] -= a * linear[0] + b * linear[1];
+                for (along, h) in side.along[response].iter_mut().zip(&hinges) {
+                    *along -= a * h[0] + b * h[1];
                 }
             }
         }
-        self.seen = frame.q.len();
     }
 
-    /// Best candidate of the block, knots from the top, the first of equals.
-    pub(super) fn best(&self, slots: usize) -> Option<Candidate> {
+    /// Find the best candidate: knots from the top, the first of equals.
+    pub(super) fn search(&mut self, rules: Rules) {
         let partner_is_free =
-            !self.linear_refused && self.linear_norm > LINEAR_TOLERANCE * self.linear_scale;
+            !self.linear_refused && self.linear_norm > rules.linear * self.linear_scale;
         let partner_gain: f64 = if partner_is_free {
             self.linear_along.iter().map(|c| c * c).sum::<f64>() / self.linear_norm
         } else {
             0.0
         };
-        let tolerance = if slots < EARLY_SLOTS {
-            EARLY_HINGE_TOLERANCE
+        let per_linear = if partner_is_free {
+            1.0 / self.linear_norm
         } else {
-            HINGE_TOLERANCE
+            0.0
         };
         let mut best: Option<Candidate> = None;
-        for s in 0..self.grid.knots.len() {
-            let share = if partner_is_free {
-                self.cross[s] / self.linear_norm
-            } else {
-                0.0
-            };
+        for s in 0..self.at.len() {
+            let share = self.cross[s] * per_linear;
             let norm = self.norm[s] - share * self.cross[s];
-            if norm <= tolerance * self.scale[s] || norm.is_nan() {
+            if norm <= rules.hinge * f64::from(self.scale[s]) || norm.is_nan() {
                 continue;
             }
             let beyond: f64 = self
@@ -159,7 +246,7 @@ impl Block {
                 .map(|(c, linear)| (c[s] - share * linear).powi(2))
                 .sum();
             let gain = partner_gain + beyond / norm;
-            if best.is_none_or(|best| gain > best.gain) {
+            if best.is_none_or(|best| gain > best.gain * (1.0 + rules.tie)) {
                 let addition = if partner_is_free {
                     Addition::Pair(s)
                 } else {
@@ -174,11 +261,15 @@ impl Block {
                 addition: Addition::Linear,
             });
         }
-        best
+        self.best = best;
+    }
+
+    pub(super) fn best(&self) -> Option<Candidate> {
+        self.best
     }
 
     pub(super) fn knot(&self, s: usize) -> f64 {
-        self.grid.knots[s]
+        self.knots[self.at[s] as usize]
     }
 
     /// Never offer this addition again: its exact column turned out to depend on the frame.
@@ -189,74 +280,74 @@ impl Block {
         }
     }
 
-    /// |h|^2 and L'h at every knot, and |L|^2.
+    /// |h|^2 and L'h at every candidate.
     ///
     /// Folded from the top with offsets d = x - t of the segment's own knot: P2 - 2 t P1 + t^2 P0
     /// would lose its digits near the top.
-    fn norms(&mut self, weighted: &[f64], column: &Variable) {
-        let n_knots = self.grid.knots.len();
-        let mut sums = vec![[0.0; 3]; n_knots];
-        self.linear_norm = 0.0;
-        for ((&p, &x), &s) in weighted.iter().zip(&column.values).zip(&self.grid.segment) {
-            let squared = p * p;
-            let centred = x - column.centre;
-            self.linear_norm += squared * centred * centred;
-            if let Some(sums) = sums.get_mut(s as usize) {
-                let d = x - self.grid.knots[s as usize];
-                sums[0] += squared;
-                sums[1] += squared * d;
-                sums[2] += squared * d * d;
-            }
-        }
+    fn norms(&mut self, squares: &[[f64; 4]], centre: f64) {
         let (mut p0, mut h1, mut h2) = (0.0, 0.0, 0.0);
-        for (s, own) in sums.iter().enumerate() {
+        let mut candidates = self.at.iter().peekable();
+        for (s, (own, &knot)) in squares.iter().zip(self.knots.iter()).enumerate() {
             if s > 0 {
-                let fall = self.grid.knots[s - 1] - self.grid.knots[s];
+                let fall = self.knots[s - 1] - knot;
                 h2 += 2.0 * fall * h1 + fall * fall * p0;
                 h1 += fall * p0;
             }
             p0 += own[0];
             h1 += own[1];
             h2 += own[2];
-            self.norm.push(h2);
-            self.cross
-                .push(h2 + (self.grid.knots[s] - column.centre) * h1);
+            if candidates.next_if(|&&at| at as usize == s).is_some() {
+                self.norm.push(h2);
+                self.cross.push(h2 + (knot - centre) * h1);
+            }
         }
     }
 
-    /// (v'L, v'h at every knot) for a vector v.
-    fn project(&self, weighted: &[f64], column: &Variable, v: &[f64]) -> (f64, Vec<f64>) {
-        let n_knots = self.grid.knots.len();
-        let mut sums = vec![[0.0; 2]; n_knots + 1];
-        let rows = weighted
-            .iter()
-            .zip(v)
-            .zip(&column.values)
-            .zip(&self.grid.segment);
-        for (((&p, &v), &x), &s) in rows {
-            let product = p * v;
-            let sums = &mut sums[s as usize];
-            sums[0] += product;
-            sums[1] += product * (x - column.centre);
+    /// (v'L, v'h at every candidate) from the sums of one or two vectors v.
+    fn fold<const C: usize>(
+        &self,
+        table: &[Sums<C>],
+        side: usize,
+        n_sides: usize,
+        centre: f64,
+    ) -> ([f64; C], Vec<[f64; C]>) {
+        let (mut a0, mut a1) = ([0.0; C], [0.0; C]);
+        let mut hinges = Vec::with_capacity(self.at.len());
+        let mut rows = table.iter().skip(side).step_by(n_sides);
+        let mut add = |own: &Sums<C>| {
+            for c in 0..C {
+                a0[c] += own[0][c];
+                a1[c] += own[1][c];
+            }
+            (a0, a1)
+        };
+        let mut seen = 0;
+        for &at in &self.at {
+            let at = at as usize;
+            let mut sums = ([0.0; C], [0.0; C]);
+            for own in rows.by_ref().take(at + 1 - seen) {
+                sums = add(own);
+            }
+            seen = at + 1;
+            let t = self.knots[at] - centre;
+            hinges.push(std::array::from_fn(|c| sums.1[c] - t * sums.0[c]));
         }
-        let (mut a0, mut a1) = (0.0, 0.0);
-        let hinges = sums[..n_knots]
-            .iter()
-            .zip(&self.grid.knots)
-            .map(|(own, knot)| {
-                a0 += own[0];
-                a1 += own[1];
-                a1 - (knot - column.centre) * a0
-            })
-            .collect();
-        (a1 + sums[n_knots][1], hinges)
+        let mut linear = [0.0; C];
+        for own in rows {
+            linear = add(own).1;
+        }
+        (linear, hinges)
     }
 
-    fn remove(&mut self, linear: f64, hinges: &[f64]) {
-        self.linear_norm -= linear * linear;
+    fn remove<const C: usize>(&mut self, linear: [f64; C], hinges: &[[f64; C]]) {
+        for l in linear {
+            self.linear_norm -= l * l;
+        }
         for ((norm, cross), hinge) in self.norm.iter_mut().zip(&mut self.cross).zip(hinges) {
-            *norm -= hinge * hinge;
-            *cross -= linear * hinge;
+            for c in 0..C {
+                *norm -= hinge[c] * hinge[c];
+                *cross -= linear[c] * hinge[c];
+            }
         }
     }
 }

@@ -1,0 +1,268 @@
+//! Fisher scoring with step halving, for one response and for the classes of a multinomial.
+
+use super::family::{Family, Row, share};
+use super::frame::{Frame, solve};
+use super::{Figures, Outcome};
+use crate::error::Error;
+use crate::link::Link;
+
+/// Scoring ends when the deviance changes by less than this share.
+const TOLERANCE: f64 = 1e-12;
+const MOST_STEPS: usize = 100;
+const MOST_HALVINGS: usize = 30;
+/// Where a coefficient runs to infinity, steps go on moving some linear predictor by about 1 when
+/// the deviance no longer changes by more than `STILL`; at a maximum both end together.
+const STILL: f64 = 1e-8;
+const RUNAWAY: f64 = 0.1;
+const MOST_RUNAWAYS: usize = 3;
+
+/// Parameters, and how the scoring went.
+pub(super) type Scored = (Vec<f64>, Figures);
+
+/// What scoring maximises.
+trait Problem {
+    /// Linear predictors of all rows at some parameters.
+    fn predictors(&self, parameters: &[f64]) -> Vec<f64>;
+    /// Deviance at linear predictors; not finite where they give no mean.
+    fn deviance(&self, predictors: &[f64]) -> f64;
+    /// Expected information (lower triangle, row by row) and score.
+    fn equations(&self, predictors: &[f64]) -> (Vec<Vec<f64>>, Vec<f64>);
+}
+
+/// Fit one response.
+pub(super) fn one(
+    frame: &Frame,
+    (y, weights): (&[f64], &[f64]),
+    (family, link): (Family, Link),
+    go_on: &mut dyn FnMut() -> bool,
+) -> Result<Scored, Error> {
+    let total: f64 = weights.iter().sum();
+    let mean = y.iter().zip(weights).map(|(y, w)| y * (w / total)).sum();
+    let start = frame.intercept(Family::predictor(link, mean));
+    let problem = Single {
+        frame,
+        y,
+        weights,
+        family,
+        link,
+    };
+    run(&problem, start, go_on)
+}
+
+/// Fit classes 1, 2, ... against class 0; `y` is row-major, one share per class.
+pub(super) fn classes(
+    frame: &Frame,
+    (y, weights): (&[f64], &[f64]),
+    n_classes: usize,
+    go_on: &mut dyn FnMut() -> bool,
+) -> Result<Scored, Error> {
+    let mut totals = vec![0.0; n_classes];
+    for (row, w) in y.chunks_exact(n_classes).zip(weights) {
+        for (total, share) in totals.iter_mut().zip(row) {
+            *total += w * share;
+        }
+    }
+    let start = totals[1..]
+        .iter()
+        .flat_map(|total| frame.intercept((total / totals[0]).ln()))
+        .collect();
+    let problem = Several {
+        frame,
+        y,
+        weights,
+        others: n_classes - 1,
+    };
+    run(&problem, start, go_on)
+}
+
+fn run(
+    problem: &dyn Problem,
+    start: Vec<f64>,
+    go_on: &mut dyn FnMut() -> bool,
+) -> Result<Scored, Error> {
+    let mut parameters = start;
+    let mut predictors = problem.predictors(&parameters);
+    let mut deviance = problem.deviance(&predictors);
+    let mut figures = Figures {
+        null_deviance: deviance,
+        deviance,
+        iterations: 0,
+        outcome: Outcome::NotConverged,
+    };
+    let mut runaways = 0;
+    while figures.iterations < MOST_STEPS {
+        if !go_on() {
+            return Err(Error::Interrupted);
+        }
+        figures.iterations += 1;
+        let (information, score) = problem.equations(&predictors);
+        let Some(step) = solve(information, score) else {
+            figures.outcome = Outcome::Separated;
+            break;
+        };
+        let Some((next, size)) = better(problem, &parameters, &step, deviance) else {
+            // No step along a direction of ascent gains: this is the maximum, to rounding.
+            figures.outcome = Outcome::Converged;
+            break;
+        };
+        let next_predictors = problem.predictors(&next);
+        let moved = next_predictors
+            .iter()
+            .zip(&predictors)
+            .fold(0.0_f64, |most, (a, b)| most.max((a - b).abs()));
+        parameters = next;
+        predictors = next_predictors;
+        let before = deviance;
+        deviance = problem.deviance(&predictors);
+        let change = (before - deviance).abs() / (deviance.abs() + 0.1);
+        let runs = change <= STILL && moved > RUNAWAY;
+        runaways = if runs { runaways + 1 } else { 0 };
+        if runaways == MOST_RUNAWAYS {
+            figures.outcome = Outcome::Separated;
+            break;
+        }
+        if size == 1.0 && change <= TOLERANCE && !runs {
+            figures.outcome = Outcome::Converged;
+            break;
+        }
+    }
+    figures.deviance = deviance;
+    Ok((parameters, figures))
+}
+
+/// The whole step, or the first half, quarter, ... of it that does not raise the deviance.
+fn better(
+    problem: &dyn Problem,
+    from: &[f64],
+    step: &[f64],
+    deviance: f64,
+) -> Option<(Vec<f64>, f64)> {
+    let bound = deviance + 1e-10 * (deviance.abs() + 0.1);
+    let mut size = 1.0;
+    for _ in 0..MOST_HALVINGS {
+        let next: Vec<f64> = from.iter().zip(step).map(|(p, s)| p + size * s).collect();
+        if problem.deviance(&problem.predictors(&next)) <= bound {
+            return Some((next, size));
+        }
+        size /= 2.0;
+    }
+    None
+}
+
+struct Single<'a> {
+    frame: &'a Frame,
+    y: &'a [f64],
+    weights: &'a [f64],
+    family: Family,
+    link: Link,
+}
+
+impl Problem for Single<'_> {
+    fn predictors(&self, parameters: &[f64]) -> Vec<f64> {
+        self.frame.rows().map(|q| dot(q, parameters)).collect()
+    }
+
+    fn deviance(&self, predictors: &[f64]) -> f64 {
+        let rows = self.y.iter().zip(self.weights).zip(predictors);
+        rows.map(|((&y, w), &eta)| w * Row::new(self.family, self.link, y, eta).deviance)
+            .sum()
+    }
+
+    fn equations(&self, predictors: &[f64]) -> (Vec<Vec<f64>>, Vec<f64>) {
+        let m = self.frame.m;
+        let mut information = triangle(m);
+        let mut score = vec![0.0; m];
+        let rows = self.y.iter().zip(self.weights).zip(predictors);
+        for (q, ((&y, w), &eta)) in self.frame.rows().zip(rows) {
+            let row = Row::new(self.family, self.link, y, eta);
+            add(&mut score, w * row.score, q);
+            let weight = w * row.information;
+            for (j, line) in information.iter_mut().enumerate() {
+                add(line, weight * q[j], q);
+            }
+        }
+        (information, score)
+    }
+}
+
+struct Several<'a> {
+    frame: &'a Frame,
+    y: &'a [f64],
+    weights: &'a [f64],
+    /// Classes but the first, whose linear predictor is 0.
+    others: usize,
+}
+
+impl Several<'_> {
+    /// The shares of each row in the order of the classes.
+    fn shares<'a>(&self, eta: &[f64], out: &'a mut Vec<f64>) -> &'a [f64] {
+        out.clear();
+        out.push(0.0);
+        out.extend_from_slice(eta);
+        Link::Softmax.respond(out);
+        out
+    }
+}
+
+impl Problem for Several<'_> {
+    fn predictors(&self, parameters: &[f64]) -> Vec<f64> {
+        let m = self.frame.m;
+        let row = |q| parameters.chunks_exact(m).map(move |part| dot(q, part));
+        self.frame.rows().flat_map(row).collect()
+    }
+
+    fn deviance(&self, predictors: &[f64]) -> f64 {
+        let mut p = Vec::new();
+        let rows = self.y.chunks_exact(self.others + 1).zip(self.weights);
+        rows.zip(predictors.chunks_exact(self.others))
+            .map(|((y, w), eta)| {
+                let shares = self.shares(eta, &mut p);
+                2.0 * w
+                    * y.iter()
+                        .zip(shares)
+                        .map(|(&y, &p)| share(y, p))
+                        .sum::<f64>()
+            })
+            .sum()
+    }
+
+    fn equations(&self, predictors: &[f64]) -> (Vec<Vec<f64>>, Vec<f64>) {
+        let m = self.frame.m;
+        let mut information = triangle(m * self.others);
+        let mut score = vec![0.0; m * self.others];
+        let mut p = Vec::new();
+        let rows = self.y.chunks_exact(self.others + 1).zip(self.weights);
+        let rows = rows.zip(predictors.chunks_exact(self.others));
+        for (q, ((y, w), eta)) in self.frame.rows().zip(rows) {
+            let p = self.shares(eta, &mut p);
+            for k in 0..self.others {
+                let part = &mut score[k * m..][..m];
+                add(part, w * (y[k + 1] - p[k + 1]), q);
+                for l in 0..=k {
+                    let same = f64::from(k == l);
+                    let weight = w * p[k + 1] * (same - p[l + 1]);
+                    for (j, line) in information[k * m..][..m].iter_mut().enumerate() {
+                        let end = (l * m + m).min(line.len());
+                        add(&mut line[l * m..end], weight * q[j], q);
+                    }
+                }
+            }
+        }
+        (information, score)
+    }
+}
+
+fn triangle(m: usize) -> Vec<Vec<f64>> {
+    (0..m).map(|j| vec![0.0; j + 1]).collect()
+}
+
+/// Add a multiple of q; q may be longer.
+fn add(sum: &mut [f64], factor: f64, q: &[f64]) {
+    for (slot, value) in sum.iter_mut().zip(q) {
+        *slot += factor * value;
+    }
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
