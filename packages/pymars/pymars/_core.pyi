@@ -43,7 +43,13 @@ def fit(
     responses: list[str],
     options: dict[str, Any],
     progress: Callable[[int, int, float], None] | None,
-) -> tuple[Model, list[tuple[int, float, float]], list[tuple[int, float, float]], str]: ...
+) -> tuple[
+    Model,
+    list[tuple[int, float, float]],
+    list[tuple[int, float, float]],
+    str,
+    tuple[list[tuple[int, int, int, list[float]]], list[float]] | None,
+]: ...
 def refit(
     model: Model,
     x: NDArray[np.float64],

@@ -25,7 +25,7 @@ from pymars.errors import (
 from pymars.runtime import Model, design_matrix, load_model, predict, runtime_threads
 from pymars.tables import Table, read_table
 
-__all__ = ["Earth", "PassStep", "Record"]
+__all__ = ["Earth", "Fold", "PassStep", "Record"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,27 @@ class PassStep:
 
 
 @dataclass(frozen=True, slots=True)
+class Fold:
+    """One fold of a cross-validation: a model of the other rows, judged on its own.
+
+    Attributes
+    ----------
+    cross, fold : int
+        Repetition and fold, counted from 0.
+    n_terms : int
+        Terms that the GCV would keep.
+    rsq : tuple of float
+        R squared on the rows left out for 1, 2, ... terms, a mean over responses; NaN where those
+        rows have no variance.
+    """
+
+    cross: int
+    fold: int
+    n_terms: int
+    rsq: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """How a fit went.
 
@@ -57,11 +78,17 @@ class Record:
         Steps of the forward pass upwards, of the pruning pass downwards.
     stop : str
         Why the forward pass ended.
+    folds : tuple of Fold
+        Folds of `pmethod="cv"`, repetition by repetition.
+    mean_rsq : tuple of float
+        Mean over the folds of R squared for 1, 2, ... terms; NaN where most folds have not as many.
     """
 
     forward: tuple[PassStep, ...]
     pruning: tuple[PassStep, ...]
     stop: str
+    folds: tuple[Fold, ...] = ()
+    mean_rsq: tuple[float, ...] = ()
 
 
 class Earth(RegressorMixin, BaseEstimator):  # type: ignore[misc]
@@ -86,11 +113,19 @@ class Earth(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     allow_missing : bool, default False
         Take NaN in X as a missing value: it is imputed by the column's median (or most frequent
         category), and whether it was missing may become a term.
-    pmethod : {"backward", "none", "exhaustive", "forward", "seqrep"}, default "backward"
+    pmethod : {"backward", "none", "exhaustive", "forward", "seqrep", "cv"}, default "backward"
         How the pruning pass looks for the best subset of each size: drop the cheapest term, prune
         nothing, try every subset (at most 50 terms), add the best term, or replace one by one.
+        "cv" is backward with the number of terms that has the best mean R squared on rows left
+        out; with the others the GCV decides.
     nprune : int, optional
         Most terms after the pruning pass, the intercept included.
+    nfold, ncross : int, default 10 and 1
+        Folds and repetitions of `pmethod="cv"`.
+    stratify : bool, default True
+        Give each fold its share of the rows where a response is not 0.
+    random_state : int, RandomState or None, default None
+        Draws the folds; an int makes the fit reproducible.
     verbose : bool, default False
         Show a progress bar on standard error while fitting.
 
@@ -130,6 +165,10 @@ class Earth(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         allow_missing: bool = False,
         pmethod: str = "backward",
         nprune: int | None = None,
+        nfold: int = 10,
+        ncross: int = 1,
+        stratify: bool = True,
+        random_state: Any = None,
         verbose: bool = False,
     ) -> None:
         self.max_terms = max_terms
@@ -141,6 +180,10 @@ class Earth(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.allow_missing = allow_missing
         self.pmethod = pmethod
         self.nprune = nprune
+        self.nfold = nfold
+        self.ncross = ncross
+        self.stratify = stratify
+        self.random_state = random_state
         self.verbose = verbose
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Earth:
@@ -183,13 +226,13 @@ class Earth(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         weights = None if sample_weight is None else read_vector(sample_weight, "sample_weight")
         names = table.names or [f"x{j}" for j in range(table.values.shape[1])]
         with _progress(self.verbose) as report:
-            core, forward, pruning, stop = _core.fit(
+            core, forward, pruning, stop, cross = _core.fit(
                 table.values,
                 responses,
                 weights,
                 list(zip(names, table.categories, strict=True)),
                 response_names,
-                self._options(),
+                self._options() | {"folds": self._folds(responses)},
                 report,
             )
         self._adopt(Model(self._linked(core, table.values, responses, weights)))
@@ -197,6 +240,8 @@ class Earth(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             tuple(PassStep(*step) for step in forward),
             tuple(PassStep(*step) for step in pruning),
             stop,
+            tuple(Fold(c, f, n, tuple(rsq)) for c, f, n, rsq in cross[0]) if cross else (),
+            tuple(cross[1]) if cross else (),
         )
         if table.names is not None:
             self.feature_names_in_ = np.array(table.names, dtype=object)
@@ -325,11 +370,21 @@ class Earth(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             "minspan": _whole(self.minspan, "minspan", optional=True),
             "endspan": _whole(self.endspan, "endspan", optional=True),
             "allow_missing": bool(self.allow_missing),
-            "pmethod": str(self.pmethod),
+            "pmethod": "backward" if self.pmethod == "cv" else str(self.pmethod),
             "nprune": _whole(self.nprune, "nprune", optional=True),
             "compat": False,
             "threads": runtime_threads(),
         }
+
+    def _folds(self, responses: NDArray[np.float64]) -> list[list[int]]:
+        if self.pmethod != "cv":
+            return []
+        from pymars.folds import draw_folds
+
+        nfold, ncross = _whole(self.nfold, "nfold") or 0, _whole(self.ncross, "ncross") or 0
+        drawn = draw_folds(responses, nfold, ncross, bool(self.stratify), self.random_state)
+        rows: list[list[int]] = drawn.tolist()
+        return rows
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

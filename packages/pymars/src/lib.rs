@@ -154,13 +154,18 @@ struct FitOptions {
     allow_missing: bool,
     pmethod: String,
     nprune: Option<usize>,
+    folds: Vec<Vec<u32>>,
     compat: bool,
     threads: usize,
 }
 
 type Step = (usize, f64, f64);
+/// Repetition, fold, terms by GCV, R squared by number of terms; and the means over the folds.
+type Folds = (Vec<(usize, u32, usize, Vec<f64>)>, Vec<f64>);
+type Fitted = (Model, Vec<Step>, Vec<Step>, &'static str, Option<Folds>);
 
-/// Fit a model; returns it with the steps of both passes and why the forward pass ended.
+/// Fit a model; returns it with the steps of both passes, why the forward pass ended, and what
+/// cross-validation found.
 ///
 /// `progress(terms, most, rsq)` runs after each step of the forward pass; an exception it raises
 /// ends the fit, and so does Ctrl-C.
@@ -175,7 +180,7 @@ fn fit(
     responses: Vec<String>,
     options: FitOptions,
     progress: Option<Py<PyAny>>,
-) -> PyResult<(Model, Vec<Step>, Vec<Step>, &'static str)> {
+) -> PyResult<Fitted> {
     let features: Vec<Feature> = features
         .into_iter()
         .map(|(name, categories)| Feature {
@@ -194,6 +199,7 @@ fn fit(
         allow_missing: options.allow_missing,
         pmethod: PruningMethod::named(&options.pmethod).map_err(|error| raise(py, &error))?,
         nprune: options.nprune,
+        folds: options.folds,
         compat: options.compat,
         threads: options.threads,
     };
@@ -231,13 +237,20 @@ fn fit(
         .iter()
         .map(|s| (s.n_terms, s.rss, s.gcv))
         .collect();
+    let cross = fitted.cross_validation.map(|found| {
+        let each = found.folds.into_iter();
+        (
+            each.map(|f| (f.cross, f.fold, f.n_terms, f.rsq)).collect(),
+            found.mean,
+        )
+    });
     let plan = Plan::new(&fitted.spec);
     let model = Model {
         plan,
         spec: fitted.spec,
         warnings: Vec::new(),
     };
-    Ok((model, forward, pruning, fitted.stop.reason()))
+    Ok((model, forward, pruning, fitted.stop.reason(), cross))
 }
 
 /// Deviance, null deviance, steps, and how it ended.

@@ -6,6 +6,7 @@
 //! no candidate is ever refitted from scratch.
 
 mod basis;
+mod cross;
 mod data;
 mod forward;
 pub mod glm;
@@ -21,6 +22,7 @@ mod workers;
 use crate::error::Error;
 use crate::rows::Rows;
 use crate::spec::{Feature, ModelSpec, PLAIN_VERSION, Producer};
+pub use cross::{CrossValidation, Fold};
 use data::Prepared;
 use workers::Workers;
 
@@ -63,7 +65,7 @@ impl PruningMethod {
         found.map(|(_, method)| *method).ok_or_else(|| {
             let known: Vec<&str> = Self::NAMED.iter().map(|(known, _)| *known).collect();
             Error::InvalidArgument(format!(
-                "pmethod is {name:?}; expected one of {}",
+                "pmethod is {name:?}; expected one of {}, cv",
                 known.join(", ")
             ))
         })
@@ -93,6 +95,9 @@ pub struct Options {
     pub pmethod: PruningMethod,
     /// Most terms after the pruning pass, the intercept included; None: no bound.
     pub nprune: Option<usize>,
+    /// Fold of each row, once per repetition: the pruning pass keeps as many terms as fit the rows
+    /// left out best. Empty: the GCV decides.
+    pub folds: Vec<Vec<u32>>,
     /// Keep the rules of R `earth` to the letter.
     pub compat: bool,
     /// Most threads to work with; the result does not depend on it.
@@ -111,6 +116,7 @@ impl Default for Options {
             allow_missing: false,
             pmethod: PruningMethod::Backward,
             nprune: None,
+            folds: Vec::new(),
             compat: false,
             threads: 1,
         }
@@ -209,6 +215,8 @@ pub struct Fit {
     pub pruning: Vec<PruningStep>,
     /// Why the forward pass ended.
     pub stop: Stop,
+    /// What cross-validation found, where it was asked for.
+    pub cross_validation: Option<CrossValidation>,
 }
 
 /// Fit a model.
@@ -233,8 +241,20 @@ pub fn fit(
         Some(_) => default_max_terms(prepared.variables.len()),
     });
     let grown = forward::grow(&prepared, options, most, &workers, progress)?;
+    let cross_validation = if options.folds.is_empty() {
+        None
+    } else {
+        let sizes = (grown.frame.len(), most);
+        let folds = &options.folds;
+        Some(cross::validate(
+            data, options, folds, sizes, &workers, progress,
+        )?)
+    };
+    let exactly = cross_validation
+        .as_ref()
+        .map(|found| found.best(options.nprune.unwrap_or(usize::MAX)));
     let mut go_on = || progress(Progress::Working);
-    let pruned = pruning::prune(&grown.frame, prepared.n(), options, &mut go_on)?;
+    let pruned = pruning::prune(&grown.frame, prepared.n(), options, exactly, &mut go_on)?;
     let terms = grown.basis.to_terms(&pruned.kept, &pruned.coefficients);
     let spec = ModelSpec {
         spec_version: PLAIN_VERSION.to_owned(),
@@ -254,6 +274,7 @@ pub fn fit(
         forward: grown.steps,
         pruning: pruned.steps,
         stop: grown.stop,
+        cross_validation,
     })
 }
 

@@ -23,11 +23,12 @@ pub(super) struct Pruned {
     pub(super) steps: Vec<PruningStep>,
 }
 
-/// Prune as the options say; `go_on` is asked now and then and ends the pass when false.
+/// Prune as the options say, or to exactly so many terms; `go_on` is asked now and then and ends the pass when false.
 pub(super) fn prune(
     frame: &Frame,
     n: usize,
     options: &Options,
+    exactly: Option<usize>,
     go_on: &mut dyn FnMut() -> bool,
 ) -> Result<Pruned, Error> {
     let terms = frame.r.len();
@@ -45,6 +46,8 @@ pub(super) fn prune(
         .collect();
     let kept = if options.pmethod == PruningMethod::None {
         (0..most).collect()
+    } else if let Some(size) = exactly {
+        subsets[size - 1].terms.clone()
     } else {
         // From small to large, strictly better: ties go to the smaller model.
         let mut best = &subsets[0];
