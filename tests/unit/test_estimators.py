@@ -173,6 +173,13 @@ def test_means_and_linear_predictors(family, link, mean):
     assert np.array_equal(again.predict(X), model.predict(X))
 
 
+def test_a_summary_names_the_link(two):
+    X, y = two
+    model = earth.EarthClassifier().fit(X, y)
+    assert model.summary().splitlines()[-1].startswith("link logit  deviance ")
+    assert "link" not in earth.GLMEarth().fit(X, X[:, 0]).summary()
+
+
 def test_gaussian_is_earth(two):
     X, _ = two
     y = X[:, 0] ** 2

@@ -34,6 +34,14 @@ def _with_earths_options(kind: E) -> E:
     return kind
 
 
+def _link_line(model: Any) -> str:
+    """What a summary says beyond least squares."""
+    link, deviance, null = model.model_.link, model.deviance_, model.null_deviance_
+    if link is None:
+        return ""
+    return f"\nlink {link}  deviance {deviance:.6g}  null deviance {null:.6g}"
+
+
 class EarthRegressor(Earth):
     """:class:`pymars.Earth` under scikit-learn's naming, for pipelines and searches.
 
@@ -99,6 +107,10 @@ class GLMEarth(Earth):
         found = linear_predictor(self.model_, self._checked(X))
         return found if self._single or found.ndim == 2 else found.reshape(-1, 1)
 
+    def summary(self) -> str:
+        """Describe the fitted model in a few lines of text."""
+        return super().summary() + _link_line(self)
+
     def _linked(
         self,
         core: _core.Model,
@@ -123,7 +135,7 @@ class GLMEarth(Earth):
         super()._adopt(model)
         figures = model.spec.get("fit", {})
         null = self.rss_ / (1.0 - self.rsq_) if self.rsq_ < 1.0 else float("nan")
-        self.deviance_ = figures.get("deviance", self.rss_)
+        self.deviance_: float = figures.get("deviance", self.rss_)
         self.null_deviance_ = figures.get("null_deviance", null)
 
     def __sklearn_tags__(self) -> Any:
@@ -253,6 +265,10 @@ class EarthClassifier(ClassifierMixin, Earth):  # type: ignore[misc]
         chosen = (scores > 0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)
         labels: NDArray[Any] = self.classes_[chosen]
         return labels
+
+    def summary(self) -> str:
+        """Describe the fitted model in a few lines of text."""
+        return super().summary() + _link_line(self)
 
     @classmethod
     def from_model(cls, model: Any) -> Earth:

@@ -1,5 +1,7 @@
 //! An orthonormal frame of the columns, so that the scoring equations stay well conditioned.
 
+use crate::error::Error;
+
 /// A column whose part outside the frame is smaller than this share of it gets the coefficient 0.
 const DEPENDENT: f64 = 1e-9;
 /// A pivot below this share of the largest diagonal is rounding.
@@ -19,13 +21,18 @@ pub(super) struct Frame {
 
 impl Frame {
     /// Orthonormalise the columns of `b` (n x m, row-major).
-    pub(super) fn new(b: &[f64], m: usize) -> Self {
+    pub(super) fn new(b: &[f64], m: usize, go_on: &mut dyn FnMut() -> bool) -> Result<Self, Error> {
         let n = b.len() / m;
+        let mut given = vec![0.0; b.len()];
+        transpose(b, m, &mut given);
         let mut columns: Vec<Vec<f64>> = Vec::with_capacity(m);
         let mut r: Vec<Vec<f64>> = Vec::with_capacity(m);
         let mut kept = Vec::with_capacity(m);
         for j in 0..m {
-            let mut column: Vec<f64> = b.iter().skip(j).step_by(m).copied().collect();
+            if !go_on() {
+                return Err(Error::Interrupted);
+            }
+            let mut column = given[j * n..][..n].to_vec();
             let whole = norm(&column);
             let mut coordinates = vec![0.0; columns.len()];
             // Twice is enough (Kahan; Parlett 1980).
@@ -50,16 +57,16 @@ impl Frame {
         }
         let (all, m) = (m, columns.len());
         let mut q = vec![0.0; n * m];
-        for (j, column) in columns.iter().enumerate() {
-            for (slot, value) in q.iter_mut().skip(j).step_by(m).zip(column) {
-                *slot = *value;
-            }
-        }
-        Frame { m, q, r, kept, all }
+        transpose(&columns.concat(), n, &mut q);
+        Ok(Frame { m, q, r, kept, all })
     }
 
     pub(super) fn rows(&self) -> std::slice::ChunksExact<'_, f64> {
         self.q.chunks_exact(self.m)
+    }
+
+    pub(super) fn row(&self, i: usize) -> &[f64] {
+        &self.q[i * self.m..][..self.m]
     }
 
     /// Coordinates of a multiple of the first column, the intercept.
@@ -110,6 +117,21 @@ pub(super) fn solve(mut h: Vec<Vec<f64>>, mut g: Vec<f64>) -> Option<Vec<f64>> {
         g[i] = (g[i] - above) / h[i][i];
     }
     g.iter().all(|v| v.is_finite()).then_some(g)
+}
+
+/// Turn a row-major table of `width` columns into one of as many rows, tile by tile.
+fn transpose(from: &[f64], width: usize, to: &mut [f64]) {
+    const TILE: usize = 32;
+    let height = from.len() / width;
+    for i in (0..height).step_by(TILE) {
+        for j in (0..width).step_by(TILE) {
+            for a in i..height.min(i + TILE) {
+                for b in j..width.min(j + TILE) {
+                    to[b * height + a] = from[a * width + b];
+                }
+            }
+        }
+    }
 }
 
 fn norm(column: &[f64]) -> f64 {

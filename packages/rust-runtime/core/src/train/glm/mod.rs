@@ -84,7 +84,7 @@ pub fn refit(
         .copied()
         .collect();
     drop(all);
-    let frame = Frame::new(&b, m);
+    let frame = Frame::new(&b, m, go_on)?;
     let weights: Vec<f64> = rows.iter().map(|&i| weight(i)).collect();
     let mut coefficients: Vec<Vec<f64>> = Vec::with_capacity(k);
     let mut figures = Vec::new();

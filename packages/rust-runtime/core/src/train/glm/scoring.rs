@@ -1,5 +1,7 @@
 //! Fisher scoring with step halving, for one response and for the classes of a multinomial.
 
+use std::ops::Range;
+
 use super::family::{Family, Row, share};
 use super::frame::{Frame, solve};
 use super::{Figures, Outcome};
@@ -9,6 +11,8 @@ use crate::link::Link;
 /// Scoring ends when the deviance changes by less than this share.
 const TOLERANCE: f64 = 1e-12;
 const MOST_STEPS: usize = 100;
+/// Rows between two questions whether to go on.
+const BLOCK: usize = 1 << 14;
 const MOST_HALVINGS: usize = 30;
 /// Where a coefficient runs to infinity, steps go on moving some linear predictor by about 1 when
 /// the deviance no longer changes by more than `STILL`; at a maximum both end together.
@@ -25,8 +29,23 @@ trait Problem {
     fn predictors(&self, parameters: &[f64]) -> Vec<f64>;
     /// Deviance at linear predictors; not finite where they give no mean.
     fn deviance(&self, predictors: &[f64]) -> f64;
-    /// Expected information (lower triangle, row by row) and score.
-    fn equations(&self, predictors: &[f64]) -> (Vec<Vec<f64>>, Vec<f64>);
+    /// Add what some rows give to the equations of a step.
+    fn add_equations(&self, predictors: &[f64], rows: Range<usize>, sums: &mut Equations);
+}
+
+/// Expected information (lower triangle, row by row) and score.
+struct Equations {
+    information: Vec<Vec<f64>>,
+    score: Vec<f64>,
+}
+
+/// Where a step leads.
+struct Next {
+    parameters: Vec<f64>,
+    predictors: Vec<f64>,
+    deviance: f64,
+    /// 1 for the whole step.
+    size: f64,
 }
 
 /// Fit one response.
@@ -46,7 +65,7 @@ pub(super) fn one(
         family,
         link,
     };
-    run(&problem, start, go_on)
+    run(&problem, y.len(), start, go_on)
 }
 
 /// Fit classes 1, 2, ... against class 0; `y` is row-major, one share per class.
@@ -72,11 +91,12 @@ pub(super) fn classes(
         weights,
         others: n_classes - 1,
     };
-    run(&problem, start, go_on)
+    run(&problem, weights.len(), start, go_on)
 }
 
 fn run(
     problem: &dyn Problem,
+    rows: usize,
     start: Vec<f64>,
     go_on: &mut dyn FnMut() -> bool,
 ) -> Result<Scored, Error> {
@@ -91,37 +111,42 @@ fn run(
     };
     let mut runaways = 0;
     while figures.iterations < MOST_STEPS {
-        if !go_on() {
-            return Err(Error::Interrupted);
-        }
         figures.iterations += 1;
-        let (information, score) = problem.equations(&predictors);
-        let Some(step) = solve(information, score) else {
+        let mut sums = Equations {
+            information: (0..parameters.len()).map(|j| vec![0.0; j + 1]).collect(),
+            score: vec![0.0; parameters.len()],
+        };
+        for from in (0..rows).step_by(BLOCK) {
+            if !go_on() {
+                return Err(Error::Interrupted);
+            }
+            problem.add_equations(&predictors, from..rows.min(from + BLOCK), &mut sums);
+        }
+        let Some(step) = solve(sums.information, sums.score) else {
             figures.outcome = Outcome::Separated;
             break;
         };
-        let Some((next, size)) = better(problem, &parameters, &step, deviance) else {
+        let Some(next) = better(problem, &parameters, &step, deviance) else {
             // No step along a direction of ascent gains: this is the maximum, to rounding.
             figures.outcome = Outcome::Converged;
             break;
         };
-        let next_predictors = problem.predictors(&next);
-        let moved = next_predictors
+        let moved = next
+            .predictors
             .iter()
             .zip(&predictors)
             .fold(0.0_f64, |most, (a, b)| most.max((a - b).abs()));
-        parameters = next;
-        predictors = next_predictors;
-        let before = deviance;
-        deviance = problem.deviance(&predictors);
-        let change = (before - deviance).abs() / (deviance.abs() + 0.1);
+        let change = (deviance - next.deviance).abs() / (next.deviance.abs() + 0.1);
         let runs = change <= STILL && moved > RUNAWAY;
+        parameters = next.parameters;
+        predictors = next.predictors;
+        deviance = next.deviance;
         runaways = if runs { runaways + 1 } else { 0 };
         if runaways == MOST_RUNAWAYS {
             figures.outcome = Outcome::Separated;
             break;
         }
-        if size == 1.0 && change <= TOLERANCE && !runs {
+        if next.size == 1.0 && change <= TOLERANCE && !runs {
             figures.outcome = Outcome::Converged;
             break;
         }
@@ -131,18 +156,20 @@ fn run(
 }
 
 /// The whole step, or the first half, quarter, ... of it that does not raise the deviance.
-fn better(
-    problem: &dyn Problem,
-    from: &[f64],
-    step: &[f64],
-    deviance: f64,
-) -> Option<(Vec<f64>, f64)> {
+fn better(problem: &dyn Problem, from: &[f64], step: &[f64], deviance: f64) -> Option<Next> {
     let bound = deviance + 1e-10 * (deviance.abs() + 0.1);
     let mut size = 1.0;
     for _ in 0..MOST_HALVINGS {
-        let next: Vec<f64> = from.iter().zip(step).map(|(p, s)| p + size * s).collect();
-        if problem.deviance(&problem.predictors(&next)) <= bound {
-            return Some((next, size));
+        let parameters: Vec<f64> = from.iter().zip(step).map(|(p, s)| p + size * s).collect();
+        let predictors = problem.predictors(&parameters);
+        let deviance = problem.deviance(&predictors);
+        if deviance <= bound {
+            return Some(Next {
+                parameters,
+                predictors,
+                deviance,
+                size,
+            });
         }
         size /= 2.0;
     }
@@ -168,20 +195,16 @@ impl Problem for Single<'_> {
             .sum()
     }
 
-    fn equations(&self, predictors: &[f64]) -> (Vec<Vec<f64>>, Vec<f64>) {
-        let m = self.frame.m;
-        let mut information = triangle(m);
-        let mut score = vec![0.0; m];
-        let rows = self.y.iter().zip(self.weights).zip(predictors);
-        for (q, ((&y, w), &eta)) in self.frame.rows().zip(rows) {
-            let row = Row::new(self.family, self.link, y, eta);
-            add(&mut score, w * row.score, q);
-            let weight = w * row.information;
-            for (j, line) in information.iter_mut().enumerate() {
+    fn add_equations(&self, predictors: &[f64], rows: Range<usize>, sums: &mut Equations) {
+        for i in rows {
+            let q = self.frame.row(i);
+            let row = Row::new(self.family, self.link, self.y[i], predictors[i]);
+            add(&mut sums.score, self.weights[i] * row.score, q);
+            let weight = self.weights[i] * row.information;
+            for (j, line) in sums.information.iter_mut().enumerate() {
                 add(line, weight * q[j], q);
             }
         }
-        (information, score)
     }
 }
 
@@ -226,34 +249,27 @@ impl Problem for Several<'_> {
             .sum()
     }
 
-    fn equations(&self, predictors: &[f64]) -> (Vec<Vec<f64>>, Vec<f64>) {
-        let m = self.frame.m;
-        let mut information = triangle(m * self.others);
-        let mut score = vec![0.0; m * self.others];
+    fn add_equations(&self, predictors: &[f64], rows: Range<usize>, sums: &mut Equations) {
+        let (m, others) = (self.frame.m, self.others);
         let mut p = Vec::new();
-        let rows = self.y.chunks_exact(self.others + 1).zip(self.weights);
-        let rows = rows.zip(predictors.chunks_exact(self.others));
-        for (q, ((y, w), eta)) in self.frame.rows().zip(rows) {
-            let p = self.shares(eta, &mut p);
-            for k in 0..self.others {
-                let part = &mut score[k * m..][..m];
+        for i in rows {
+            let (q, w) = (self.frame.row(i), self.weights[i]);
+            let y = &self.y[i * (others + 1)..][..others + 1];
+            let p = self.shares(&predictors[i * others..][..others], &mut p);
+            for k in 0..others {
+                let part = &mut sums.score[k * m..][..m];
                 add(part, w * (y[k + 1] - p[k + 1]), q);
                 for l in 0..=k {
                     let same = f64::from(k == l);
                     let weight = w * p[k + 1] * (same - p[l + 1]);
-                    for (j, line) in information[k * m..][..m].iter_mut().enumerate() {
+                    for (j, line) in sums.information[k * m..][..m].iter_mut().enumerate() {
                         let end = (l * m + m).min(line.len());
                         add(&mut line[l * m..end], weight * q[j], q);
                     }
                 }
             }
         }
-        (information, score)
     }
-}
-
-fn triangle(m: usize) -> Vec<Vec<f64>> {
-    (0..m).map(|j| vec![0.0; j + 1]).collect()
 }
 
 /// Add a multiple of q; q may be longer.
