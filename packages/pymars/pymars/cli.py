@@ -159,7 +159,7 @@ def inspect(model: Path, as_json: bool) -> None:
     console.print(
         f"ModelSpec {found['spec_version']} by {producer['name']} {producer['version']}, "
         f"{len(found['features'])} features, {found['n_terms']} terms, "
-        f"degree {found['max_degree']}",
+        f"degree {found['max_degree']}" + (f", link {found['link']}" if found["link"] else ""),
         highlight=False,
     )
     for name, value in found["fit"].items():
