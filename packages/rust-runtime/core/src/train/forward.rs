@@ -166,14 +166,17 @@ impl<'a> Pass<'a> {
             .map(|k| Pair::of(&self.frame, k))
             .collect();
         for group in &mut self.groups {
-            alive()?;
-            group.search(self.prepared, &pairs, rules, self.workers);
+            for pair in &pairs {
+                alive()?;
+                group.refresh(self.prepared, pair, self.workers);
+            }
+            group.search(rules, self.workers);
         }
         self.seen = self.frame.len();
         for terms in self.new_parents() {
             alive()?;
             let mut group = self.group_of(terms);
-            group.search(self.prepared, &[], rules, self.workers);
+            group.search(rules, self.workers);
             self.groups.push(group);
         }
         while let Some((place, candidate)) = self.choose() {

@@ -147,6 +147,7 @@ impl Group {
         (prepared, frame, workers): (&Prepared, &Frame, &Workers),
     ) -> Self {
         let values = Values::new(columns);
+        let starts = frame.starts();
         let blocks = workers.map(variables.len(), |k| {
             let variable = &prepared.variables[variables[k]];
             let (knots, segment) = if own_grids && variable.kind == Kind::Numeric {
@@ -160,7 +161,7 @@ impl Group {
                 variable,
                 segment: segment.as_ref().unwrap_or(&variable.segment),
             };
-            let sides = Side::all(&view, &knots, frame, |side, on| {
+            let sides = Side::all(&view, &knots, &starts, |side, on| {
                 if own_grids {
                     (0..knots[side].len() as u32).collect()
                 } else {
@@ -173,21 +174,19 @@ impl Group {
                 sides,
             }
         });
-        Group {
+        let mut group = Group {
             parents,
             values,
             blocks,
+        };
+        for k in (1..frame.len()).step_by(2) {
+            group.refresh(prepared, &Pair::of_norms(frame, k), workers);
         }
+        group
     }
 
-    /// Account for new columns of the frame, then find the best candidate of every side.
-    pub(super) fn search(
-        &mut self,
-        prepared: &Prepared,
-        pairs: &[Pair],
-        rules: Rules,
-        workers: &Workers,
-    ) {
+    /// Account for a pair of columns.
+    pub(super) fn refresh(&mut self, prepared: &Prepared, pair: &Pair, workers: &Workers) {
         let values = &self.values;
         workers.each(&mut self.blocks, |block| {
             let variable = &prepared.variables[block.variable];
@@ -196,9 +195,13 @@ impl Group {
                 variable,
                 segment: block.segment.as_ref().unwrap_or(&variable.segment),
             };
-            for pair in pairs {
-                Side::refresh(&mut block.sides, &view, pair);
-            }
+            Side::refresh(&mut block.sides, &view, pair);
+        });
+    }
+
+    /// Find the best candidate of every side.
+    pub(super) fn search(&mut self, rules: Rules, workers: &Workers) {
+        workers.each(&mut self.blocks, |block| {
             for side in &mut block.sides {
                 side.search(rules);
             }

@@ -52,6 +52,15 @@ impl Frame {
         self.r.truncate(columns);
     }
 
+    /// The residual of each response beside the first column.
+    pub(super) fn starts(&self) -> Vec<Vec<[f64; 2]>> {
+        let beside = |residual: &Vec<f64>| {
+            let rows = residual.iter().zip(&self.q[0]);
+            rows.map(|(&r, &q)| [r, q]).collect()
+        };
+        self.residual.iter().map(beside).collect()
+    }
+
     /// Rows of columns `k` and `k + 1` side by side; zeros where there is no second one.
     pub(super) fn pair(&self, k: usize) -> Vec<[f64; 2]> {
         match self.q.get(k + 1) {

@@ -79,13 +79,19 @@ pub(super) struct Pair {
 impl Pair {
     /// Columns `k` and, if there is one, `k + 1`.
     pub(super) fn of(frame: &Frame, k: usize) -> Self {
+        let z = frame.z.iter();
         Pair {
             q: frame.pair(k),
-            z: frame
-                .z
-                .iter()
-                .map(|z| [z[k], z.get(k + 1).copied().unwrap_or(0.0)])
+            z: z.map(|z| [z[k], z.get(k + 1).copied().unwrap_or(0.0)])
                 .collect(),
+        }
+    }
+
+    /// The same for a state that began with the residual, so that nothing is left to take from it.
+    pub(super) fn of_norms(frame: &Frame, k: usize) -> Self {
+        Pair {
+            q: frame.pair(k),
+            z: Vec::new(),
         }
     }
 }
@@ -99,15 +105,16 @@ pub(super) struct View<'a> {
 
 impl View<'_> {
     /// Sum p q and p q x over the rows of each segment and side.
-    fn sums<const C: usize>(&self, q: &[[f64; C]], n_segments: usize) -> Vec<Sums<C>> {
-        let mut table = vec![[[0.0; C]; 2]; n_segments * self.values.n_sides()];
+    fn sums(&self, q: &[[f64; 2]], n_segments: usize) -> Vec<Sums<2>> {
+        let mut table = vec![[[0.0; 2]; 2]; n_segments * self.values.n_sides()];
         let (x, centre) = (&self.variable.values, self.variable.centre);
         self.values.visit(x, q, self.segment, |at, p, x, q| {
             let sums = &mut table[at];
-            for c in 0..C {
+            let from_centre = x - centre;
+            for c in 0..2 {
                 let product = p * q[c];
                 sums[0][c] += product;
-                sums[1][c] += product * (x - centre);
+                sums[1][c] += product * from_centre;
             }
         });
         table
@@ -147,20 +154,21 @@ impl Side {
         }
     }
 
-    /// Set up the sides of a group on a variable against the whole frame.
+    /// Set up the sides of a group on a variable against the first column of the frame.
     ///
-    /// `choose` picks the candidates of a side from the rows of each segment.
+    /// `starts` has for each response its residual beside the first column; `choose` picks the
+    /// candidates of a side from the rows of each segment.
     pub(super) fn all(
         view: &View,
         knots: &[std::sync::Arc<Vec<f64>>],
-        frame: &Frame,
+        starts: &[Vec<[f64; 2]>],
         choose: impl Fn(usize, &[u32]) -> Vec<u32>,
     ) -> Vec<Side> {
         let n_segments = knots.iter().map(|knots| knots.len() + 1).max().unwrap_or(1);
         let n_sides = view.values.n_sides();
         let mut sides: Vec<Side> = knots
             .iter()
-            .map(|knots| Side::new(knots.clone(), frame.residual.len()))
+            .map(|knots| Side::new(knots.clone(), starts.len()))
             .collect();
         let both = [&knots[0][..], knots.get(1).map_or(&[][..], |k| &k[..])];
         let (squares, linear) = view.squares(both, n_segments);
@@ -173,29 +181,20 @@ impl Side {
             side.linear_norm = linear[k];
             side.norms(&own, view.variable.centre);
         }
-        for (response, residual) in frame.residual.iter().enumerate() {
-            let columns: Vec<[f64; 1]> = residual.iter().map(|&r| [r]).collect();
-            let table = view.sums(&columns, n_segments);
+        // One walk for the first residual and the first column, which is the intercept: what it
+        // leaves of a norm is the scale.
+        for (response, packed) in starts.iter().enumerate() {
+            let table = view.sums(packed, n_segments);
             for (k, side) in sides.iter_mut().enumerate() {
                 let (linear, hinges) = side.fold(&table, k, n_sides, view.variable.centre);
                 side.linear_along[response] = linear[0];
                 side.along[response] = hinges.iter().map(|h| h[0]).collect();
-            }
-        }
-        // The first column is the intercept: what it leaves of a norm is the scale.
-        let first: Vec<[f64; 1]> = frame.pair(0).iter().map(|q| [q[0]]).collect();
-        let table = view.sums(&first, n_segments);
-        for (k, side) in sides.iter_mut().enumerate() {
-            let (linear, hinges) = side.fold(&table, k, n_sides, view.variable.centre);
-            side.remove(linear, &hinges);
-            side.scale = side.norm.iter().map(|&norm| norm as f32).collect();
-            side.linear_scale = side.linear_norm;
-        }
-        for column in (1..frame.len()).step_by(2) {
-            let table = view.sums(&frame.pair(column), n_segments);
-            for (k, side) in sides.iter_mut().enumerate() {
-                let (linear, hinges) = side.fold(&table, k, n_sides, view.variable.centre);
-                side.remove(linear, &hinges);
+                if response == 0 {
+                    let only: Vec<[f64; 1]> = hinges.iter().map(|h| [h[1]]).collect();
+                    side.remove([linear[1]], &only);
+                    side.scale = side.norm.iter().map(|&norm| norm as f32).collect();
+                    side.linear_scale = side.linear_norm;
+                }
             }
         }
         sides
@@ -313,30 +312,26 @@ impl Side {
     ) -> ([f64; C], Vec<[f64; C]>) {
         let (mut a0, mut a1) = ([0.0; C], [0.0; C]);
         let mut hinges = Vec::with_capacity(self.at.len());
-        let mut rows = table.iter().skip(side).step_by(n_sides);
-        let mut add = |own: &Sums<C>| {
-            for c in 0..C {
-                a0[c] += own[0][c];
-                a1[c] += own[1][c];
+        let mut from = 0;
+        for (to, end) in self
+            .at
+            .iter()
+            .map(|&at| (at as usize + 1, true))
+            .chain([(table.len() / n_sides, false)])
+        {
+            for own in table[from * n_sides..to * n_sides].chunks_exact(n_sides) {
+                for c in 0..C {
+                    a0[c] += own[side][0][c];
+                    a1[c] += own[side][1][c];
+                }
             }
-            (a0, a1)
-        };
-        let mut seen = 0;
-        for &at in &self.at {
-            let at = at as usize;
-            let mut sums = ([0.0; C], [0.0; C]);
-            for own in rows.by_ref().take(at + 1 - seen) {
-                sums = add(own);
+            if end {
+                let t = self.knots[to - 1] - centre;
+                hinges.push(std::array::from_fn(|c| a1[c] - t * a0[c]));
             }
-            seen = at + 1;
-            let t = self.knots[at] - centre;
-            hinges.push(std::array::from_fn(|c| sums.1[c] - t * sums.0[c]));
+            from = to;
         }
-        let mut linear = [0.0; C];
-        for own in rows {
-            linear = add(own).1;
-        }
-        (linear, hinges)
+        (a1, hinges)
     }
 
     fn remove<const C: usize>(&mut self, linear: [f64; C], hinges: &[[f64; C]]) {
