@@ -110,6 +110,11 @@ class Earth(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     minspan, endspan : int, optional
         Rows of the parent between knots, and rows at each end without a knot; chosen from the
         data when not given.
+    knots : {"exact", "hist"}, default "exact"
+        Where knots may lie: at every row that the spans allow (at most 16 384 per feature), or at
+        the borders of quantile bins, for very many rows. It is never chosen for you.
+    max_bins : int, default 255
+        Bins per feature with `knots="hist"`.
     allow_missing : bool, default False
         Take NaN in X as a missing value: it is imputed by the column's median (or most frequent
         category), and whether it was missing may become a term.
@@ -162,6 +167,8 @@ class Earth(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         thresh: float | None = None,
         minspan: int | None = None,
         endspan: int | None = None,
+        knots: str = "exact",
+        max_bins: int = 255,
         allow_missing: bool = False,
         pmethod: str = "backward",
         nprune: int | None = None,
@@ -177,6 +184,8 @@ class Earth(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.thresh = thresh
         self.minspan = minspan
         self.endspan = endspan
+        self.knots = knots
+        self.max_bins = max_bins
         self.allow_missing = allow_missing
         self.pmethod = pmethod
         self.nprune = nprune
@@ -372,6 +381,7 @@ class Earth(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             "allow_missing": bool(self.allow_missing),
             "pmethod": "backward" if self.pmethod == "cv" else str(self.pmethod),
             "nprune": _whole(self.nprune, "nprune", optional=True),
+            "max_bins": self._max_bins(),
             "compat": False,
             "threads": runtime_threads(),
         }
@@ -385,6 +395,11 @@ class Earth(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         drawn = draw_folds(responses, nfold, ncross, bool(self.stratify), self.random_state)
         rows: list[list[int]] = drawn.tolist()
         return rows
+
+    def _max_bins(self) -> int | None:
+        if self.knots not in ("exact", "hist"):
+            raise InvalidArgumentError(f'knots is {self.knots!r}; expected "exact" or "hist"')
+        return _whole(self.max_bins, "max_bins") if self.knots == "hist" else None
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -155,6 +155,7 @@ struct FitOptions {
     pmethod: String,
     nprune: Option<usize>,
     folds: Vec<Vec<u32>>,
+    max_bins: Option<usize>,
     compat: bool,
     threads: usize,
 }
@@ -200,6 +201,7 @@ fn fit(
         pmethod: PruningMethod::named(&options.pmethod).map_err(|error| raise(py, &error))?,
         nprune: options.nprune,
         folds: options.folds,
+        max_bins: options.max_bins,
         compat: options.compat,
         threads: options.threads,
     };

@@ -78,7 +78,7 @@ impl Prepared {
             true,
         );
         workers.each(&mut variables, |variable| {
-            variable.place_knots(spans, options.compat);
+            variable.place_knots(spans, options);
         });
         Ok(Prepared {
             variables,
@@ -294,28 +294,22 @@ impl Variable {
         }
     }
 
-    /// Sort the rows and, unless parents have their own grids, tell the segment of each.
-    fn place_knots(&mut self, spans: Spans, own_grids: bool) {
+    /// Tell where knots may lie, or sort the rows where each parent has its own grid.
+    fn place_knots(&mut self, spans: Spans, options: &Options) {
         if self.kind != Kind::Numeric {
             return;
         }
-        let order = falling(&self.values);
-        if own_grids {
-            self.order = order;
-        } else {
-            let grid = grid::shared(&self.values, &order, spans);
-            self.knots = Arc::new(grid.knots);
-            self.segment = grid.segment;
+        if options.compat {
+            self.order = grid::falling(&self.values);
+            return;
         }
+        let grid = match options.max_bins {
+            None => grid::exact(&self.values, spans),
+            Some(bins) => grid::binned(&self.values, spans, bins),
+        };
+        self.knots = Arc::new(grid.knots);
+        self.segment = grid.segment;
     }
-}
-
-/// Rows by falling value, ties by row.
-fn falling(values: &[f64]) -> Vec<u32> {
-    // 0 - x makes one zero of both, so that they tie.
-    let mut pairs: Vec<(f64, u32)> = values.iter().map(|x| 0.0 - x).zip(0..).collect();
-    radsort::sort_by_key(&mut pairs, |pair| pair.0);
-    pairs.into_iter().map(|(_, row)| row).collect()
 }
 
 fn in_range(value: f64) -> bool {

@@ -6,8 +6,10 @@
 
 use super::knots::Spans;
 
-/// Most knots of a variable that the default grid offers; R `earth` has n / 11 of a million rows.
+/// Most knots of a variable that the exact search looks at; R `earth` has 90 000 for a million rows.
 const MOST_KNOTS: usize = 16_384;
+/// Rows that tell where the quantiles lie, when bins are asked for.
+const SAMPLE: usize = 1 << 17;
 
 /// Knots from the top and the segment of every row.
 ///
@@ -23,20 +25,23 @@ pub(super) struct Grid {
 /// Segment numbers, as narrow as they fit.
 #[derive(Debug, Clone)]
 pub(super) enum Segments {
+    Tiny(Vec<u8>),
     Narrow(Vec<u16>),
     Wide(Vec<u32>),
 }
 
 impl Default for Segments {
     fn default() -> Self {
-        Segments::Narrow(Vec::new())
+        Segments::Tiny(Vec::new())
     }
 }
 
 impl Segments {
     /// Room for `n` rows and numbers up to `most`.
     pub(super) fn zeros(n: usize, most: usize) -> Self {
-        if most <= usize::from(u16::MAX) {
+        if most <= usize::from(u8::MAX) {
+            Segments::Tiny(vec![0; n])
+        } else if most <= usize::from(u16::MAX) {
             Segments::Narrow(vec![0; n])
         } else {
             Segments::Wide(vec![0; n])
@@ -45,6 +50,7 @@ impl Segments {
 
     pub(super) fn set(&mut self, row: usize, segment: usize) {
         match self {
+            Segments::Tiny(all) => all[row] = segment as u8,
             Segments::Narrow(all) => all[row] = segment as u16,
             Segments::Wide(all) => all[row] = segment as u32,
         }
@@ -52,20 +58,45 @@ impl Segments {
 
     pub(super) fn get(&self, row: usize) -> usize {
         match self {
+            Segments::Tiny(all) => usize::from(all[row]),
             Segments::Narrow(all) => usize::from(all[row]),
             Segments::Wide(all) => all[row] as usize,
         }
     }
 }
 
-/// The grid of a variable for all parents: `order` tells its rows by falling value.
+/// The grid of a variable for all parents.
 ///
 /// With e the end zone, the first knot comes after e + ceil(((n - 2e - 1) mod minspan) / 2) rows and the
 /// next after every minspan, always at the next lower value. Without room for two end zones there
 /// is one knot, in the middle.
-pub(super) fn shared(values: &[f64], order: &[u32], spans: Spans) -> Grid {
+pub(super) fn exact(values: &[f64], spans: Spans) -> Grid {
+    shared(values, spans, MOST_KNOTS)
+}
+
+/// At most `bins` - 1 knots at quantiles; of many rows, every k-th tells where these lie.
+pub(super) fn binned(values: &[f64], spans: Spans, bins: usize) -> Grid {
+    let every = values.len().div_ceil(SAMPLE);
+    if every == 1 {
+        return shared(values, spans, bins - 1);
+    }
+    let sample: Vec<f64> = values.iter().copied().step_by(every).collect();
+    let spans = Spans {
+        minspan: spans.minspan.div_ceil(every),
+        endspan: spans.endspan.div_ceil(every),
+    };
+    let knots = shared(&sample, spans, bins - 1).knots;
+    let mut segment = Segments::zeros(values.len(), knots.len());
+    for (row, x) in values.iter().enumerate() {
+        segment.set(row, knots.partition_point(|knot| knot >= x));
+    }
+    Grid { knots, segment }
+}
+
+fn shared(values: &[f64], spans: Spans, most_knots: usize) -> Grid {
+    let order = falling(values);
     let n = order.len();
-    let wanted = Counter::new(n, spans, n.div_ceil(MOST_KNOTS));
+    let wanted = Counter::new(n, spans, n.div_ceil(most_knots));
     let mut grid = Grid {
         knots: Vec::new(),
         segment: Segments::zeros(n, n / wanted.step + 1),
@@ -101,6 +132,14 @@ pub(super) fn supported(on: &[u32], spans: Spans) -> Vec<u32> {
         }
     }
     taken
+}
+
+/// Rows by falling value, ties by row.
+pub(super) fn falling(values: &[f64]) -> Vec<u32> {
+    // 0 - x makes one zero of both, so that they tie.
+    let mut pairs: Vec<(f64, u32)> = values.iter().map(|x| 0.0 - x).zip(0..).collect();
+    radsort::sort_by_key(&mut pairs, |pair| pair.0);
+    pairs.into_iter().map(|(_, row)| row).collect()
 }
 
 /// Which counts of rows from the top are knots.

@@ -75,6 +75,7 @@ impl Values {
         each: impl FnMut(usize, f64, f64, &Q),
     ) {
         match segment {
+            Segments::Tiny(all) => self.walk(x, q, all, |s| usize::from(*s), each),
             Segments::Narrow(all) => self.walk(x, q, all, |s| usize::from(*s), each),
             Segments::Wide(all) => self.walk(x, q, all, |s| *s as usize, each),
         }

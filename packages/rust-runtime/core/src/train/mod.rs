@@ -28,6 +28,8 @@ use workers::Workers;
 
 /// The pruning pass costs the fourth power of the terms, so their number is bounded.
 const MOST_TERMS: usize = 1000;
+/// As many as a byte can tell apart, and a few times more.
+const MOST_BINS: usize = 1024;
 /// Far beyond where looking ahead ends.
 const LOOK_AHEAD_TERMS: usize = 201;
 
@@ -98,6 +100,8 @@ pub struct Options {
     /// Fold of each row, once per repetition: the pruning pass keeps as many terms as fit the rows
     /// left out best. Empty: the GCV decides.
     pub folds: Vec<Vec<u32>>,
+    /// Knots at the borders of so many quantile bins; None: at every row the spans allow.
+    pub max_bins: Option<usize>,
     /// Keep the rules of R `earth` to the letter.
     pub compat: bool,
     /// Most threads to work with; the result does not depend on it.
@@ -117,6 +121,7 @@ impl Default for Options {
             pmethod: PruningMethod::Backward,
             nprune: None,
             folds: Vec::new(),
+            max_bins: None,
             compat: false,
             threads: 1,
         }
@@ -321,6 +326,20 @@ fn check_options(options: &Options) -> Result<(), Error> {
         } if !(0.0..1.0).contains(thresh) => wrong(format!(
             "thresh is {thresh}; expected 0 or more and less than 1"
         )),
+        Options {
+            max_bins: Some(bins),
+            ..
+        } if !(2..=MOST_BINS).contains(bins) => {
+            wrong(format!("max_bins is {bins}; expected 2 to {MOST_BINS}"))
+        }
+        Options {
+            max_bins: Some(_),
+            compat: true,
+            ..
+        } => wrong(
+            "knots=\"hist\" cannot keep R's rules; leave out compat or ask for knots=\"exact\""
+                .to_owned(),
+        ),
         Options {
             minspan: Some(0), ..
         } => wrong("minspan is 0; expected 1 or more, or None to choose it".to_owned()),
