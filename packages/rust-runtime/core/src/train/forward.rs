@@ -4,11 +4,11 @@ use std::cmp::Ordering;
 
 use super::basis::{Basis, Factor};
 use super::data::{Kind, Prepared};
-use super::group::Group;
+use super::group::{Group, refresh};
 use super::knots::Spans;
 use super::lookahead::LookAhead;
 use super::orthogonal::Frame;
-use super::search::{Addition, Candidate, Pair, Rules};
+use super::search::{Addition, Candidate, Rules, Since};
 use super::workers::Workers;
 use super::{ForwardStep, Options, Progress, Stop, gcv};
 use crate::error::Error;
@@ -161,23 +161,34 @@ impl<'a> Pass<'a> {
             },
             tie: if self.options.compat { 0.0 } else { TIE },
         };
-        let pairs: Vec<Pair> = (self.seen..self.frame.len())
-            .step_by(2)
-            .map(|k| Pair::of(&self.frame, k))
-            .collect();
-        for group in &mut self.groups {
-            for pair in &pairs {
-                alive()?;
-                group.refresh(self.prepared, pair, self.workers);
-            }
-            group.search(rules, self.workers);
-        }
-        self.seen = self.frame.len();
+        let context = (self.prepared, &self.frame, self.workers);
+        let is_binned = self.options.max_bins.is_some();
+        let seen = std::mem::replace(&mut self.seen, self.frame.len());
+        refresh(
+            &mut self.groups,
+            seen,
+            Since::Before,
+            is_binned,
+            context,
+            &mut alive,
+        )?;
+        let known = self.groups.len();
         for terms in self.new_parents() {
             alive()?;
-            let mut group = self.group_of(terms);
-            group.search(rules, self.workers);
+            let group = self.group_of(terms);
             self.groups.push(group);
+        }
+        let context = (self.prepared, &self.frame, self.workers);
+        refresh(
+            &mut self.groups[known..],
+            1,
+            Since::Now,
+            is_binned,
+            context,
+            &mut alive,
+        )?;
+        for group in &mut self.groups {
+            group.search(rules, self.workers);
         }
         while let Some((place, candidate)) = self.choose() {
             if self.add(place, candidate.addition) {

@@ -9,11 +9,16 @@ use super::data::{Kind, Prepared, Variable};
 use super::grid::{Segments, supported};
 use super::knots::{self, Spans};
 use super::orthogonal::Frame;
-use super::search::{Pair, Rules, Side, View};
-use super::workers::Workers;
+use super::search::{Pair, Rules, Side, Since, Sums, View, add, products};
+use super::workers::{self, Workers};
+use crate::error::Error;
 
 /// Below this share of rows a list of them is shorter than walking past zeros.
 const SPARSE: f64 = 0.6;
+/// Parts of all rows that have tables of their own.
+const PARTS: usize = 16;
+/// Rows whose values stay in the cache while all groups and variables read them.
+const CACHED_ROWS: usize = 4096;
 
 /// Values of one parent or of two that are never both positive, times sqrt(weight).
 pub(super) struct Values {
@@ -74,47 +79,63 @@ impl Values {
         segment: &Segments,
         each: impl FnMut(usize, f64, f64, &Q),
     ) {
+        self.visit_part((0, x.len()), x, q, segment, each);
+    }
+
+    /// The same for the rows `part` only; `q` begins with its first row.
+    #[inline(always)]
+    pub(super) fn visit_part<Q>(
+        &self,
+        part: (usize, usize),
+        x: &[f64],
+        q: &[Q],
+        segment: &Segments,
+        each: impl FnMut(usize, f64, f64, &Q),
+    ) {
         match segment {
-            Segments::Tiny(all) => self.walk(x, q, all, |s| usize::from(*s), each),
-            Segments::Narrow(all) => self.walk(x, q, all, |s| usize::from(*s), each),
-            Segments::Wide(all) => self.walk(x, q, all, |s| *s as usize, each),
+            Segments::Tiny(all) => self.walk(part, x, q, all, |s| usize::from(*s), each),
+            Segments::Narrow(all) => self.walk(part, x, q, all, |s| usize::from(*s), each),
+            Segments::Wide(all) => self.walk(part, x, q, all, |s| *s as usize, each),
         }
     }
 
     #[inline(always)]
     fn walk<Q, S>(
         &self,
+        (from, to): (usize, usize),
         x: &[f64],
         q: &[Q],
         segment: &[S],
         index: impl Fn(&S) -> usize,
         mut each: impl FnMut(usize, f64, f64, &Q),
     ) {
-        match (&self.rows, self.side.is_empty()) {
-            (None, true) => {
-                let rows = self.weighted.iter().zip(x).zip(q).zip(segment);
+        let Some(rows) = &self.rows else {
+            let rows = self.weighted[from..to].iter().zip(&x[from..to]);
+            let rows = rows.zip(q).zip(&segment[from..to]);
+            if self.side.is_empty() {
                 for (((&p, &x), q), s) in rows {
                     each(index(s), p, x, q);
                 }
-            }
-            (None, false) => {
-                let rows = self.weighted.iter().zip(x).zip(q).zip(segment);
-                for ((((&p, &x), q), s), &side) in rows.zip(&self.side) {
+            } else {
+                for ((((&p, &x), q), s), &side) in rows.zip(&self.side[from..to]) {
                     each(2 * index(s) + usize::from(side), p, x, q);
                 }
             }
-            (Some(rows), true) => {
-                for (&row, &p) in rows.iter().zip(&self.weighted) {
-                    let row = row as usize;
-                    each(index(&segment[row]), p, x[row], &q[row]);
-                }
+            return;
+        };
+        let start = rows.partition_point(|&row| (row as usize) < from);
+        let end = rows.partition_point(|&row| (row as usize) < to);
+        let rows = rows[start..end].iter().zip(&self.weighted[start..end]);
+        if self.side.is_empty() {
+            for (&row, &p) in rows {
+                let row = row as usize;
+                each(index(&segment[row]), p, x[row], &q[row - from]);
             }
-            (Some(rows), false) => {
-                for ((&row, &p), &side) in rows.iter().zip(&self.weighted).zip(&self.side) {
-                    let row = row as usize;
-                    let place = 2 * index(&segment[row]) + usize::from(side);
-                    each(place, p, x[row], &q[row]);
-                }
+        } else {
+            for ((&row, &p), &side) in rows.zip(&self.side[start..end]) {
+                let row = row as usize;
+                let place = 2 * index(&segment[row]) + usize::from(side);
+                each(place, p, x[row], &q[row - from]);
             }
         }
     }
@@ -175,19 +196,15 @@ impl Group {
                 sides,
             }
         });
-        let mut group = Group {
+        Group {
             parents,
             values,
             blocks,
-        };
-        for k in (1..frame.len()).step_by(2) {
-            group.refresh(prepared, &Pair::of_norms(frame, k), workers);
         }
-        group
     }
 
     /// Account for a pair of columns.
-    pub(super) fn refresh(&mut self, prepared: &Prepared, pair: &Pair, workers: &Workers) {
+    fn refresh(&mut self, prepared: &Prepared, pair: &Pair, workers: &Workers) {
         let values = &self.values;
         workers.each(&mut self.blocks, |block| {
             let variable = &prepared.variables[block.variable];
@@ -207,6 +224,98 @@ impl Group {
                 side.search(rules);
             }
         });
+    }
+}
+
+/// Account for the columns of the frame from `first` on, in all groups.
+///
+/// `alive` is asked between parts of the work whether to go on.
+pub(super) fn refresh(
+    groups: &mut [Group],
+    first: usize,
+    since: Since,
+    is_binned: bool,
+    (prepared, frame, workers): (&Prepared, &Frame, &Workers),
+    alive: &mut dyn FnMut() -> Result<(), Error>,
+) -> Result<(), Error> {
+    for k in (first..frame.len()).step_by(2) {
+        if is_binned {
+            alive()?;
+            refresh_binned(groups, k, since, (prepared, frame, workers));
+            continue;
+        }
+        let pair = Pair::of(frame, k, since);
+        for group in &mut *groups {
+            alive()?;
+            group.refresh(prepared, &pair, workers);
+        }
+    }
+    Ok(())
+}
+
+/// The same where all tables fit in the cache: rows in parts, so that one reading of them serves all
+/// groups and variables. The sums of the parts are added in their order.
+fn refresh_binned(
+    groups: &mut [Group],
+    k: usize,
+    since: Since,
+    (prepared, frame, workers): (&Prepared, &Frame, &Workers),
+) {
+    let mut size = 0;
+    let places: Vec<Vec<(usize, usize)>> = groups
+        .iter()
+        .map(|group| {
+            let place = |block: &Block| {
+                let own = Side::n_segments(&block.sides) * block.sides.len();
+                size += own;
+                (size - own, size)
+            };
+            group.blocks.iter().map(place).collect()
+        })
+        .collect();
+    let n = prepared.n();
+    let most = n.div_ceil(PARTS).max(workers::ROWS);
+    let mut tables = workers.map(n.div_ceil(most), |part| {
+        let mut table: Vec<Sums<2>> = vec![[[0.0; 2]; 2]; size];
+        let end = n.min((part + 1) * most);
+        for from in (part * most..end).step_by(CACHED_ROWS) {
+            let to = end.min(from + CACHED_ROWS);
+            let q = frame.pair(k, from, to);
+            for (group, places) in groups.iter().zip(&places) {
+                for (block, &(start, stop)) in group.blocks.iter().zip(places) {
+                    let variable = &prepared.variables[block.variable];
+                    let (x, centre) = (&variable.values, variable.centre);
+                    let segment = block.segment.as_ref().unwrap_or(&variable.segment);
+                    let own = &mut table[start..stop];
+                    let values = &group.values;
+                    values.visit_part((from, to), x, &q, segment, |at, p, x, q| {
+                        add(&mut own[at], p, x - centre, q);
+                    });
+                }
+            }
+        }
+        table
+    });
+    let Some((total, others)) = tables.split_first_mut() else {
+        return;
+    };
+    for table in others {
+        let more = table.as_flattened().as_flattened();
+        for (sum, more) in total
+            .as_flattened_mut()
+            .as_flattened_mut()
+            .iter_mut()
+            .zip(more)
+        {
+            *sum += more;
+        }
+    }
+    let z = products(frame, k, since);
+    for (group, places) in groups.iter_mut().zip(&places) {
+        for (block, &(start, stop)) in group.blocks.iter_mut().zip(places) {
+            let centre = prepared.variables[block.variable].centre;
+            Side::absorb(&mut block.sides, &total[start..stop], centre, &z);
+        }
     }
 }
 

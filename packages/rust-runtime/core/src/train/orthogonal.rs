@@ -61,15 +61,15 @@ impl Frame {
         self.residual.iter().map(beside).collect()
     }
 
-    /// Rows of columns `k` and `k + 1` side by side; zeros where there is no second one.
-    pub(super) fn pair(&self, k: usize) -> Vec<[f64; 2]> {
+    /// Rows `from..to` of columns `k` and `k + 1` side by side; zeros where there is no second one.
+    pub(super) fn pair(&self, k: usize, from: usize, to: usize) -> Vec<[f64; 2]> {
+        let first = &self.q[k][from..to];
         match self.q.get(k + 1) {
-            Some(second) => self.q[k]
-                .iter()
-                .zip(second)
-                .map(|(&a, &b)| [a, b])
-                .collect(),
-            None => self.q[k].iter().map(|&a| [a, 0.0]).collect(),
+            Some(second) => {
+                let rows = first.iter().zip(&second[from..to]);
+                rows.map(|(&a, &b)| [a, b]).collect()
+            }
+            None => first.iter().map(|&a| [a, 0.0]).collect(),
         }
     }
 

@@ -68,30 +68,52 @@ pub(super) struct Side {
 }
 
 /// Sums of one segment and side: of p q, and of p q x.
-type Sums<const C: usize> = [[f64; C]; 2];
+pub(super) type Sums<const C: usize> = [[f64; C]; 2];
+
+/// Add p q and p q x of one row.
+#[inline(always)]
+pub(super) fn add(sums: &mut Sums<2>, p: f64, from_centre: f64, q: &[f64; 2]) {
+    for c in 0..2 {
+        let product = p * q[c];
+        sums[0][c] += product;
+        sums[1][c] += product * from_centre;
+    }
+}
 
 /// A pair of new columns with their products with the residuals, one pair per response.
 pub(super) struct Pair {
-    pub(super) q: Vec<[f64; 2]>,
-    pub(super) z: Vec<[f64; 2]>,
+    q: Vec<[f64; 2]>,
+    z: Vec<[f64; 2]>,
 }
 
 impl Pair {
-    /// Columns `k` and, if there is one, `k + 1`.
-    pub(super) fn of(frame: &Frame, k: usize) -> Self {
-        let z = frame.z.iter();
+    /// Columns `k` and, if there is one, `k + 1`; `since` as in [`products`].
+    pub(super) fn of(frame: &Frame, k: usize, since: Since) -> Self {
+        let n = frame.residual.first().map_or(0, Vec::len);
         Pair {
-            q: frame.pair(k),
-            z: z.map(|z| [z[k], z.get(k + 1).copied().unwrap_or(0.0)])
-                .collect(),
+            q: frame.pair(k, 0, n),
+            z: products(frame, k, since),
         }
     }
+}
 
-    /// The same for a state that began with the residual, so that nothing is left to take from it.
-    pub(super) fn of_norms(frame: &Frame, k: usize) -> Self {
-        Pair {
-            q: frame.pair(k),
-            z: Vec::new(),
+/// What the state of a search has seen.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Since {
+    /// The residual as it is now: only norms are left to account for.
+    Now,
+    /// The residual before the columns.
+    Before,
+}
+
+/// Products of columns `k` and `k + 1` with the residuals they have not been taken from yet.
+pub(super) fn products(frame: &Frame, k: usize, since: Since) -> Vec<[f64; 2]> {
+    match since {
+        Since::Now => Vec::new(),
+        Since::Before => {
+            let z = frame.z.iter();
+            z.map(|z| [z[k], z.get(k + 1).copied().unwrap_or(0.0)])
+                .collect()
         }
     }
 }
@@ -109,13 +131,7 @@ impl View<'_> {
         let mut table = vec![[[0.0; 2]; 2]; n_segments * self.values.n_sides()];
         let (x, centre) = (&self.variable.values, self.variable.centre);
         self.values.visit(x, q, self.segment, |at, p, x, q| {
-            let sums = &mut table[at];
-            let from_centre = x - centre;
-            for c in 0..2 {
-                let product = p * q[c];
-                sums[0][c] += product;
-                sums[1][c] += product * from_centre;
-            }
+            add(&mut table[at], p, x - centre, q);
         });
         table
     }
@@ -202,13 +218,22 @@ impl Side {
 
     /// Bring all sides up to date with a pair of columns.
     pub(super) fn refresh(sides: &mut [Side], view: &View, pair: &Pair) {
-        let n_segments = sides.iter().map(|s| s.knots.len() + 1).max().unwrap_or(1);
-        let table = view.sums(&pair.q, n_segments);
+        let table = view.sums(&pair.q, Side::n_segments(sides));
+        Side::absorb(sides, &table, view.variable.centre, &pair.z);
+    }
+
+    /// Segments of the longest grid of the sides.
+    pub(super) fn n_segments(sides: &[Side]) -> usize {
+        sides.iter().map(|s| s.knots.len() + 1).max().unwrap_or(1)
+    }
+
+    /// Account for a pair of columns by its sums; `z` has its products with each residual.
+    pub(super) fn absorb(sides: &mut [Side], table: &[Sums<2>], centre: f64, z: &[[f64; 2]]) {
         let n_sides = sides.len();
         for (k, side) in sides.iter_mut().enumerate() {
-            let (linear, hinges) = side.fold(&table, k, n_sides, view.variable.centre);
+            let (linear, hinges) = side.fold(table, k, n_sides, centre);
             side.remove(linear, &hinges);
-            for (response, [a, b]) in pair.z.iter().enumerate() {
+            for (response, [a, b]) in z.iter().enumerate() {
                 side.linear_along[response] -= a * linear[0] + b * linear[1];
                 for (along, h) in side.along[response].iter_mut().zip(&hinges) {
                     *along -= a * h[0] + b * h[1];
