@@ -1,4 +1,4 @@
-"""The search itself: threads, orders, bins, interruption, and looking ahead."""
+"""The search itself: the same for any number of workers, orders, bins, interruption, and looking ahead."""
 
 import os
 import signal
@@ -88,12 +88,11 @@ def test_bins_out_of_range_are_refused(options):
 
 def test_looking_ahead_passes_a_plateau_that_a_threshold_does_not():
     rng = np.random.default_rng(3)
-    X = rng.uniform(size=(5000, 20))
-    pairs = [(0, 1), (2, 3), (4, 5), (6, 7), (8, 9)]
-    # Products of centred features have no main effect, so first steps gain next to nothing.
-    y = sum(8 * (X[:, a] - 0.5) * (X[:, b] - 0.5) for a, b in pairs) + 0.1 * rng.normal(size=5000)
-    assert fit(X, y, thresh=0.001).rsq_ < 0.95
-    assert fit(X, y).rsq_ > 0.98
+    X = rng.uniform(size=(4000, 6))
+    # The product of centred features has no main effect, so the first step gains next to nothing.
+    y = 8 * (X[:, 0] - 0.5) * (X[:, 1] - 0.5) + 0.1 * rng.normal(size=4000)
+    assert fit(X, y, thresh=0.01).rsq_ < 0.1
+    assert fit(X, y).rsq_ > 0.95
 
 
 @pytest.mark.parametrize("seed", range(5))
