@@ -48,6 +48,11 @@ _KINDS = word_set(
     " process program device group set part name identifier index abbreviation acronym machine"
     " interface model programming vendor maker component"
 )
+# What a word may be said to be, right behind its article.
+_THINGS = word_set(
+    "instruction technique way method computer value copy network system tool piece kind sort"
+    " measure property promise pair list queue place point state"
+)
 _LISTED = word_set(", and or /")
 # A name, a colon and a type document an argument.
 _TYPES = word_set(
@@ -193,6 +198,8 @@ def _glossed(reading: Reading) -> bool:
         if reading.low(i) in _KINDS
     ]
     typed = reading.low(head.end + 1) in _TYPES
+    if reading.low(head.end + 1) in ("a", "an", "one", "any"):
+        kinds += [i for i in range(head.end + 2, head.end + 5) if reading.low(i) in _THINGS]
     return head.start == 0 and reading.low(head.end) in (":", "—") and bool(kinds) and not typed
 
 

@@ -140,6 +140,8 @@ class Judge:
 
     def _answered(self, sentence: Sentence, following: str) -> bool:
         """Whether a question is open or answered with no."""
+        if _WHY.match(sentence.text) and not _WHY_NO.match(sentence.text):
+            return False
         if not following.strip() or _WHAT_IS.match(sentence.text) or _WHY_NO.match(sentence.text):
             return True
         if _HOW_MANY.match(sentence.text) and _ONE.match(following):
@@ -214,6 +216,8 @@ class Judge:
 
 _WHAT_IS = re.compile(r"\W*what\b.*\b(?:is|are|means?|does)\b", re.IGNORECASE)
 _WHY_NO = re.compile(r"\W*why (?:not?|isn't|is there no|are there no)\b", re.IGNORECASE)
+# `Why is it so?` takes for granted that it is.
+_WHY = re.compile(r"\W*why (?:is|are|does|do|can|has|was|were) (?:it|we|this|mars|pymars|replay)\b", re.IGNORECASE)
 _HOW_MANY = re.compile(r"\W*how many\b", re.IGNORECASE)
 _ONE = re.compile(r"\W*(?:just |only |exactly )*(?:one|1|a single one|zero|0)\b", re.IGNORECASE)
 _POINTING = word_set("this that these those such above both it")

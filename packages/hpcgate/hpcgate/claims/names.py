@@ -24,7 +24,10 @@ _DOES = word_set(
     " parallelises parallelizes schedules dispatches wraps accelerates offloads requires allows"
     " executes handles delivers brings comes works scales"
 )
-_ARTICLES = word_set("the a an this that these those you we they i he she it everyone one")
+_ARTICLES = word_set(
+    "the a an this that these those you we they i he she it everyone one why how where when what who"
+    " which if can does is are was were has have because since not never only just even also then"
+)
 # Endings of nouns that begin a sentence without an article: `Training runs ...`.
 _NOUNS = (
     "tion", "sion", "ing", "ment", "ance", "ence", "ity", "ness", "ism", "ship", "age", "sis",
@@ -57,6 +60,8 @@ def _is_name(reading: Reading, place: int, start: int, verb: int) -> bool:
         return True
     if place > 0 and place > start:
         return True
+    if reading.low(1) in ("and", "or", ",") and reading.words[2].text[:1].isupper():
+        return place == 0 and word.low not in reading.lexicon.subjects
     return place == 0 and verb == 1 and _like_a_name(reading, word.low)
 
 

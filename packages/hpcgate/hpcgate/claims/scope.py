@@ -170,8 +170,21 @@ def _transitive(reading: Reading, clause: Clause, match: Match) -> Iterator[tupl
         return
     if passive or not _content(reading, match.end, clause.end):
         yield clause.start, match.start
-    if not passive or match.start == clause.start:
+    if not passive or match.start == clause.start or _goes_along(reading, match, clause):
         yield match.end, _boundary(reading, clause, match.end)
+
+
+def _goes_along(reading: Reading, match: Match, clause: Clause) -> bool:
+    """Whether more of the same follows: `X was dropped, and Y with it`."""
+    end = clause.end
+    while end > match.end and not reading.low(end - 1)[:1].isalnum():
+        end -= 1
+    tail = (reading.low(end - 2), reading.low(end - 1))
+    return (
+        reading.low(match.end) in (",", "and")
+        and (tail in (("with", "it"), ("with", "them"), ("as", "well")) or tail[1] in ("too", "likewise"))
+        and reading.finite(match.end, end) is None
+    )
 
 
 def _predicate(reading: Reading, clause: Clause, match: Match) -> Iterator[tuple[int, int]]:
