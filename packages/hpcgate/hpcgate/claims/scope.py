@@ -119,7 +119,10 @@ def _determiner(reading: Reading, clause: Clause, match: Match) -> Iterator[tupl
         return
     stop = _boundary(reading, clause, match.end)
     yield match.end, stop
-    if not _content(reading, match.end, clause.end):
+    support = {m.start for m in reading.within("support", clause)}
+    of_subject = reading.low(match.start - 1) in BE and match.end in support
+    if of_subject or not _content(reading, match.end, clause.end):
+        # "The device is neither required nor used" denies its subject.
         yield clause.start, match.start
 
 

@@ -70,6 +70,8 @@ def row_claims(judge: Judge, unit: Unit) -> list[Claim]:
 
 
 def _cell(judge: Judge, header: str, cell: str) -> Status:
+    if _COUNT.search(header.lower()) and cell.strip("*_` ").lower() in ("1", "one"):
+        return "deny"
     reply = answer(judge.lexicon, cell)
     over = judge.lead(header)
     if reply == "deny" and "default" in header.lower():
