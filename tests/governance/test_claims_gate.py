@@ -51,6 +51,8 @@ def page(tmp_path):
         ("package.json", '{\n "description": "Splines on a GPU"\n}\n', 2),
         ("CITATION.cff", "title: a\nkeywords: [gpu]\n", 2),
         ("Cargo.toml", '[package]\nkeywords = ["gpu"]\n', 2),
+        ("Cargo.toml", "[features]\ndefault = []\ncuda = []\n", 3),
+        ("install.sh", "cd /tmp\nmars-replay --device cuda:0 plan.json\n", 2),
         ("a.jl", 'x = 1\n"""\nReplay on a GPU.\n"""\nf(x) = x\n', 3),
         ("a.R", "#' Replay on a GPU.\nf <- 1\n", 1),
         ("a.go", "// Replay on a GPU.\nfunc F() {}\n", 1),

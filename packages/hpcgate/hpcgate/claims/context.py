@@ -6,6 +6,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Literal
 
+from hpcgate.claims.clauses import BE
 from hpcgate.claims.names import foreign_name
 from hpcgate.claims.scope import Clause, Reading
 from hpcgate.claims.words import Match, Word, word_set
@@ -29,6 +30,8 @@ _INVERTED = word_set("so as neither nor")
 _TOOLS = word_set(
     "cupy dask ray kubernetes slurm hadoop horovod spark spack easybuild conda pip pixi mamba"
 )
+# What is said of a tool with these is said of us: that it is supported, that it may be used.
+_STATED = BE | word_set("may might should can could will must works work helps has")
 _OUR_THINGS = word_set("plan plans replay row rows model models matrix knots hinges basis batch it")
 _WELCOME = word_set("helps help works used supported welcome there fine possible")
 _NEGATIONS = word_set("not no never none neither nor cannot without")
@@ -114,6 +117,7 @@ def _tool_itself(reading: Reading, clause: Clause, verb: int | None) -> bool:
         verb == clause.start + 1
         and clause.end > verb + 2
         and reading.low(clause.start) in _TOOLS
+        and reading.low(verb) not in _STATED
         and not any(reading.low(i) in _OUR_THINGS for i in range(clause.start, clause.end))
         and not reading.within("ours", clause)
     )

@@ -217,7 +217,9 @@ class Judge:
 _WHAT_IS = re.compile(r"\W*what\b.*\b(?:is|are|means?|does)\b", re.IGNORECASE)
 _WHY_NO = re.compile(r"\W*why (?:not?|isn't|is there no|are there no)\b", re.IGNORECASE)
 # `Why is it so?` takes for granted that it is.
-_WHY = re.compile(r"\W*why (?:is|are|does|do|can|has|was|were) (?:it|we|this|mars|pymars|replay)\b", re.IGNORECASE)
+_WHY = re.compile(
+    r"\W*why (?:is|are|does|do|can|has|was|were) (?:it|we|this|mars|pymars|replay)\b", re.IGNORECASE
+)
 _HOW_MANY = re.compile(r"\W*how many\b", re.IGNORECASE)
 _ONE = re.compile(r"\W*(?:just |only |exactly )*(?:one|1|a single one|zero|0)\b", re.IGNORECASE)
 _POINTING = word_set("this that these those such above both it")

@@ -25,8 +25,8 @@ _DOES = word_set(
     " executes handles delivers brings comes works scales"
 )
 _ARTICLES = word_set(
-    "the a an this that these those you we they i he she it everyone one why how where when what who"
-    " which if can does is are was were has have because since not never only just even also then"
+    "the a an this that these those you we they i he she it everyone one why how where when what"
+    " who which if can does is are was were has have because since not never only just even also then"
 )
 # Endings of nouns that begin a sentence without an article: `Training runs ...`.
 _NOUNS = (

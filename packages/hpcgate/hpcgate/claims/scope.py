@@ -80,17 +80,13 @@ def _limit_denied(reading: Reading, clause: Clause, match: Match) -> bool:
 def _cancelled(negators: list[tuple[str, Match]]) -> bool:
     """Whether two negations cancel: `no device is left out`."""
     names = [name for name, _ in negators]
-    if names[:2] == ["verbal", "transitive"] and negators[1][1].start == negators[0][1].end:
-        # What is never removed is there.
-        return True
+    if names[:1] == ["verbal"] and names[1:2] in (["transitive"], ["prepositional"]):
+        # What is never removed is there, and so is what nothing is without.
+        return negators[1][1].start == negators[0][1].end
     return (
         len(names) == 2
         and names[0] == "determiner"
-        and names[1]
-        not in (
-            "determiner",
-            "prepositional",
-        )
+        and names[1] not in ("determiner", "prepositional")
     )
 
 
@@ -185,7 +181,10 @@ def _goes_along(reading: Reading, match: Match, clause: Clause) -> bool:
     tail = (reading.low(end - 2), reading.low(end - 1))
     return (
         reading.low(match.end) in (",", "and")
-        and (tail in (("with", "it"), ("with", "them"), ("as", "well")) or tail[1] in ("too", "likewise"))
+        and (
+            tail in (("with", "it"), ("with", "them"), ("as", "well"))
+            or tail[1] in ("too", "likewise")
+        )
         and reading.finite(match.end, end) is None
     )
 

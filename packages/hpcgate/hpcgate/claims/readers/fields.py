@@ -106,6 +106,12 @@ def read_toml(_name: str, text: str, _hint: Hint) -> Document:
             (), problems=(Problem(int(match[1]) if match else 1, f"not TOML: {error}"),)
         )
     found = [*flatten((), data, _Finder(text, str)), *_comments(text)]
+    features = data.get("features")
+    if isinstance(features, dict):
+        # A feature of a crate is there to be switched on, also when it needs nothing else.
+        for key in (key for key, needs in features.items() if not needs and key != "default"):
+            place = text.find(f"\n{key}")
+            found += leaf(("features", key), "true", text.count("\n", 0, max(place, 0) + 1) + 1)
     return Document(tuple(sorted(found, key=lambda unit: unit.line)))
 
 
