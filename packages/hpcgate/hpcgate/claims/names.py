@@ -26,7 +26,8 @@ _DOES = word_set(
 )
 _ARTICLES = word_set(
     "the a an this that these those you we they i he she it everyone one why how where when what"
-    " who which if can does is are was were has have because since not never only just even also then"
+    " who which if can does is are was were has have because since not never only just even also"
+    " then"
 )
 # Endings of nouns that begin a sentence without an article: `Training runs ...`.
 _NOUNS = (
