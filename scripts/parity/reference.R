@@ -8,9 +8,9 @@ number <- function(x) ifelse(is.finite(x), sprintf("%.17g", x), "null")
 vector_of <- function(x) paste0("[", paste(number(x), collapse = ","), "]")
 
 # One term is a list of [column, direction, cut]; direction 2 is linear.
-term <- function(dirs, cuts) {
+term <- function(names, dirs, cuts) {
   used <- which(dirs != 0)
-  factors <- sprintf('["%s",%d,%s]', names(dirs)[used], dirs[used], number(cuts[used]))
+  factors <- sprintf('["%s",%d,%s]', names[used], dirs[used], number(cuts[used]))
   paste0("[", paste(factors, collapse = ","), "]")
 }
 
@@ -20,7 +20,9 @@ fit <- function(name, table, responses, weights, arguments) {
   y <- as.matrix(data[, responses, drop = FALSE])
   if (!is.null(weights)) arguments$weights <- data[[weights]]
   model <- do.call(earth, c(list(x = x, y = y), arguments))
-  terms <- sapply(seq_len(nrow(model$dirs)), function(i) term(model$dirs[i, ], model$cuts[i, ]))
+  terms <- sapply(seq_len(nrow(model$dirs)), function(i) {
+    term(colnames(model$dirs), model$dirs[i, ], model$cuts[i, ])
+  })
   coefficients <- apply(model$coefficients, 1, vector_of)
   sprintf('"%s":{"terms":[%s],\n"selected":%s,\n"coefficients":[%s],\n"rss":%s,"gcv":%s,"stop":%d}',
           name, paste(terms, collapse = ","), vector_of(model$selected.terms - 1),

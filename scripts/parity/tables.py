@@ -133,7 +133,8 @@ def curve(seed: int, n: int = 200) -> Table:
     """Draw one predictor."""
     random = np.random.default_rng(seed)
     X = np.sort(random.uniform(0, 10, (n, 1)), axis=0)
-    return _frame(X, np.sin(X[:, 0]) + 0.2 * random.normal(size=n))
+    table = _frame(X, np.sin(X[:, 0]) + 0.2 * random.normal(size=n))
+    return table.rename(columns={"x0": "time"})  # R earth cuts the x off the name of a lone column
 
 
 def diabetes(seed: int) -> Table:

@@ -22,6 +22,16 @@ from pymars.errors import (
     MissingValueError,
     ShapeMismatchError,
 )
+from pymars.options import (
+    allowed_question,
+    compat_rules,
+    feature_groups,
+    feature_numbers,
+    real_number,
+    row_span,
+    whole_number,
+    yes_or_no,
+)
 from pymars.runtime import Model, design_matrix, load_model, predict, runtime_threads
 from pymars.tables import Table, read_table
 
@@ -101,20 +111,49 @@ class Earth(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         min(200, max(20, 2p)) + 1.
     max_degree : int, default 1
         Most factors of a term; 1 is an additive model.
-    penalty : float, default 3.0
-        Price of a knot in the GCV.
+    penalty : float, optional
+        Price of a knot in the GCV; -1 makes terms free as well. Default 3, with `compat` 2 when
+        `max_degree` is 1.
     thresh : float, optional
         The forward pass ends when its best step gains less than this share of the sum of squares.
         By default it looks ahead instead: it ends when 15 steps in a row gained no more than
         noise does, and goes back to the last step that did.
-    minspan, endspan : int, optional
-        Rows of the parent between knots, and rows at each end without a knot; chosen from the
-        data when not given.
+    minspan, endspan : int or float, optional
+        Rows of the parent between knots, and rows at each end without a knot. A fraction is the
+        risk that a knot follows a run of noise (Friedman 1991, eq. 43 and 45); 0 or None takes 5 %.
+        A negative `minspan` asks for so many knots per variable.
     knots : {"exact", "hist"}, default "exact"
         Where knots may lie: at every row that the spans allow (at most 16 384 per feature), or at
         the borders of quantile bins, for very many rows. It is never chosen for you.
     max_bins : int, default 255
         Bins per feature with `knots="hist"`.
+    adjust_endspan : float, default 2.0
+        By how many times itself `endspan` grows for interactions.
+    newvar_penalty : float, default 0.0
+        The gain of a variable that is not in the model yet is divided by one more than this.
+    fast_k : int, optional
+        Most parents that a step looks at, those that gained most before; 0 looks at all. Only
+        with `compat`, where it is 20 by default; without, every step looks at all.
+    fast_beta : float, default 1.0
+        How soon a parent that `fast_k` passed over is looked at again.
+    linpreds : str, int or list of these, optional
+        Features, by name or position, that enter without knots.
+    auto_linpreds : bool, default True
+        A variable whose knots gain nothing more enters without one; else as a hinge at its least
+        value.
+    allowed : callable or list of lists, optional
+        Which features may meet in a term. A list has groups; a feature of no group stays alone.
+        A function `allowed(degree, pred, parents, names, first)` returns whether feature number
+        `pred` may enter a new term of that degree; `parents` has per feature 1 or -1 for a right
+        or left hinge of the parent, 2 for another factor, 0 for none; `names` has all features,
+        and `first` is True in the first call. The last two may be left out.
+    scale_y : bool, optional
+        Whether the forward pass gives every response the standard deviation 1. By default
+        only a single response is scaled, where it matters for R's absolute bounds alone.
+    compat : {"earth"}, optional
+        Follow the rules of R earth 5.3 to the letter, also where they depend on the unit of a
+        column or on the order of rows and columns: the same terms and knots in nearly all cases.
+        Its `thresh` is 0.001.
     allow_missing : bool, default False
         Take NaN in X as a missing value: it is imputed by the column's median (or most frequent
         category), and whether it was missing may become a term.
@@ -163,10 +202,19 @@ class Earth(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self,
         max_terms: int | None = None,
         max_degree: int = 1,
-        penalty: float = 3.0,
+        penalty: float | None = None,
         thresh: float | None = None,
-        minspan: int | None = None,
-        endspan: int | None = None,
+        minspan: float | None = None,
+        endspan: float | None = None,
+        adjust_endspan: float = 2.0,
+        newvar_penalty: float = 0.0,
+        fast_k: int | None = None,
+        fast_beta: float = 1.0,
+        linpreds: Any = None,
+        auto_linpreds: bool = True,
+        allowed: Any = None,
+        scale_y: bool | None = None,
+        compat: str | None = None,
         knots: str = "exact",
         max_bins: int = 255,
         allow_missing: bool = False,
@@ -184,6 +232,15 @@ class Earth(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.thresh = thresh
         self.minspan = minspan
         self.endspan = endspan
+        self.adjust_endspan = adjust_endspan
+        self.newvar_penalty = newvar_penalty
+        self.fast_k = fast_k
+        self.fast_beta = fast_beta
+        self.linpreds = linpreds
+        self.auto_linpreds = auto_linpreds
+        self.allowed = allowed
+        self.scale_y = scale_y
+        self.compat = compat
         self.knots = knots
         self.max_bins = max_bins
         self.allow_missing = allow_missing
@@ -241,7 +298,7 @@ class Earth(RegressorMixin, BaseEstimator):  # type: ignore[misc]
                 weights,
                 list(zip(names, table.categories, strict=True)),
                 response_names,
-                self._options() | {"folds": self._folds(responses)},
+                self._options(names) | {"folds": self._folds(responses)},
                 report,
             )
         self._adopt(Model(self._linked(core, table.values, responses, weights)))
@@ -370,19 +427,32 @@ class Earth(RegressorMixin, BaseEstimator):  # type: ignore[misc]
                 )
         return X
 
-    def _options(self) -> dict[str, Any]:
+    def _options(self, names: list[str]) -> dict[str, Any]:
+        compat = compat_rules(self.compat)
+        degree = whole_number(self.max_degree, "max_degree")
+        penalty = 2.0 if compat and degree == 1 else 3.0
+        fast_k = 20 if compat else 0
         return {
-            "max_terms": _whole(self.max_terms, "max_terms", optional=True),
-            "max_degree": _whole(self.max_degree, "max_degree"),
-            "penalty": _real(self.penalty, "penalty"),
-            "thresh": None if self.thresh is None else _real(self.thresh, "thresh"),
-            "minspan": _whole(self.minspan, "minspan", optional=True),
-            "endspan": _whole(self.endspan, "endspan", optional=True),
+            "max_terms": whole_number(self.max_terms, "max_terms", optional=True),
+            "max_degree": degree,
+            "penalty": penalty if self.penalty is None else real_number(self.penalty, "penalty"),
+            "thresh": None if self.thresh is None else real_number(self.thresh, "thresh"),
+            "minspan": row_span(self.minspan, "minspan"),
+            "endspan": row_span(self.endspan, "endspan"),
+            "adjust_endspan": real_number(self.adjust_endspan, "adjust_endspan"),
+            "newvar_penalty": real_number(self.newvar_penalty, "newvar_penalty"),
+            "fast_k": fast_k if self.fast_k is None else whole_number(self.fast_k, "fast_k"),
+            "fast_beta": real_number(self.fast_beta, "fast_beta"),
+            "linpreds": feature_numbers(self.linpreds, names, "linpreds"),
+            "auto_linpreds": yes_or_no(self.auto_linpreds, "auto_linpreds"),
+            "groups": feature_groups(self.allowed, names),
+            "ask": allowed_question(self.allowed, names),
+            "scale_y": None if self.scale_y is None else yes_or_no(self.scale_y, "scale_y"),
+            "compat": compat,
             "allow_missing": bool(self.allow_missing),
             "pmethod": "backward" if self.pmethod == "cv" else str(self.pmethod),
-            "nprune": _whole(self.nprune, "nprune", optional=True),
+            "nprune": whole_number(self.nprune, "nprune", optional=True),
             "max_bins": self._max_bins(),
-            "compat": False,
             "threads": runtime_threads(),
         }
 
@@ -391,7 +461,7 @@ class Earth(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             return []
         from pymars.folds import draw_folds
 
-        nfold, ncross = _whole(self.nfold, "nfold") or 0, _whole(self.ncross, "ncross") or 0
+        nfold, ncross = whole_number(self.nfold, "nfold") or 0, whole_number(self.ncross, "ncross") or 0
         drawn = draw_folds(responses, nfold, ncross, bool(self.stratify), self.random_state)
         rows: list[list[int]] = drawn.tolist()
         return rows
@@ -399,28 +469,13 @@ class Earth(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     def _max_bins(self) -> int | None:
         if self.knots not in ("exact", "hist"):
             raise InvalidArgumentError(f'knots is {self.knots!r}; expected "exact" or "hist"')
-        return _whole(self.max_bins, "max_bins") if self.knots == "hist" else None
+        return whole_number(self.max_bins, "max_bins") if self.knots == "hist" else None
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = bool(self.allow_missing)
         tags.target_tags.multi_output = True
         return tags
-
-
-def _whole(value: Any, name: str, optional: bool = False) -> int | None:
-    if value is None and optional:
-        return None
-    if isinstance(value, (int, np.integer)) and not isinstance(value, bool) and 0 <= value < 2**62:
-        return int(value)
-    also = " or None" if optional else ""
-    raise InvalidArgumentError(f"{name} is {value!r}; pass a whole number of 0 or more{also}")
-
-
-def _real(value: Any, name: str) -> float:
-    if isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool):
-        return float(value)
-    raise InvalidArgumentError(f"{name} is {value!r}; pass a number")
 
 
 def read_vector(values: Any, what: str) -> NDArray[np.float64]:

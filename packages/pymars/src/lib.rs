@@ -1,7 +1,9 @@
 //! The Python extension: arrays in, arrays out, the interpreter lock released while working.
 
+use std::sync::{Arc, Mutex};
+
 use mars_earth_core::train::glm::{self, Family, Outcome};
-use mars_earth_core::train::{self, Data, Options, Progress, PruningMethod};
+use mars_earth_core::train::{self, Allowed, Ask, Data, Options, Progress, PruningMethod, Span};
 use mars_earth_core::{CATALOGUE, Error, Feature, Link, ModelSpec, Plan, Rows};
 use numpy::{PyReadonlyArray1, PyReadonlyArray2, PyReadwriteArray2, PyUntypedArrayMethods};
 use pyo3::prelude::*;
@@ -149,8 +151,17 @@ struct FitOptions {
     max_degree: usize,
     penalty: f64,
     thresh: Option<f64>,
-    minspan: Option<usize>,
-    endspan: Option<usize>,
+    minspan: (String, f64),
+    endspan: (String, f64),
+    adjust_endspan: f64,
+    newvar_penalty: f64,
+    fast_k: usize,
+    fast_beta: f64,
+    linpreds: Vec<usize>,
+    auto_linpreds: bool,
+    groups: Option<Vec<Vec<usize>>>,
+    ask: Option<Py<PyAny>>,
+    scale_y: Option<bool>,
     allow_missing: bool,
     pmethod: String,
     nprune: Option<usize>,
@@ -164,6 +175,41 @@ type Step = (usize, f64, f64);
 /// Repetition, fold, terms by GCV, R squared by number of terms; and the means over the folds.
 type Folds = (Vec<(usize, u32, usize, Vec<f64>)>, Vec<f64>);
 type Fitted = (Model, Vec<Step>, Vec<Step>, &'static str, Option<Folds>);
+
+/// The exception that a call back into Python raised.
+type Raised = Arc<Mutex<Option<PyErr>>>;
+
+/// The value, or None with the exception kept.
+fn keep<T>(raised: &Raised, outcome: PyResult<T>) -> Option<T> {
+    match outcome {
+        Ok(value) => Some(value),
+        Err(error) => {
+            if let Ok(mut kept) = raised.lock() {
+                kept.get_or_insert(error);
+            }
+            None
+        }
+    }
+}
+
+fn span((kind, value): &(String, f64)) -> Span {
+    match kind.as_str() {
+        "rows" => Span::Rows(*value as usize),
+        "knots" => Span::Knots(*value as usize),
+        "alpha" => Span::Alpha(*value),
+        _ => Span::Auto,
+    }
+}
+
+fn question(ask: Py<PyAny>, raised: Raised) -> Ask {
+    Ask(Arc::new(move |degree, feature, parents| {
+        let answer = Python::attach(|py| {
+            let parents: Vec<i64> = parents.iter().map(|&p| i64::from(p)).collect();
+            ask.call1(py, (degree, feature, parents))?.extract(py)
+        });
+        keep(&raised, answer)
+    }))
+}
 
 /// Fit a model; returns it with the steps of both passes, why the forward pass ended, and what
 /// cross-validation found.
@@ -190,13 +236,26 @@ fn fit(
             impute: None,
         })
         .collect();
+    let raised: Raised = Raised::default();
     let options = Options {
         max_terms: options.max_terms,
         max_degree: options.max_degree,
         penalty: options.penalty,
         thresh: options.thresh,
-        minspan: options.minspan,
-        endspan: options.endspan,
+        minspan: span(&options.minspan),
+        endspan: span(&options.endspan),
+        adjust_endspan: options.adjust_endspan,
+        newvar_penalty: options.newvar_penalty,
+        fast_k: options.fast_k,
+        fast_beta: options.fast_beta,
+        linpreds: options.linpreds,
+        auto_linpreds: options.auto_linpreds,
+        allowed: match (options.groups, options.ask) {
+            (Some(groups), _) => Allowed::Groups(groups),
+            (None, Some(ask)) => Allowed::Ask(question(ask, raised.clone())),
+            (None, None) => Allowed::All,
+        },
+        scale_y: options.scale_y,
         allow_missing: options.allow_missing,
         pmethod: PruningMethod::named(&options.pmethod).map_err(|error| raise(py, &error))?,
         nprune: options.nprune,
@@ -212,7 +271,6 @@ fn fit(
         features: &features,
         responses: &responses,
     };
-    let mut raised: Option<PyErr> = None;
     let mut report = |now: Progress| {
         let outcome = Python::attach(|py| {
             py.check_signals()?;
@@ -221,11 +279,10 @@ fn fit(
             }
             Ok(())
         });
-        raised = outcome.err();
-        raised.is_none()
+        keep(&raised, outcome).is_some()
     };
     let fitted = py.detach(|| train::fit(&data, &options, &mut report));
-    if let Some(error) = raised {
+    if let Some(error) = raised.lock().ok().and_then(|mut kept| kept.take()) {
         return Err(error);
     }
     let fitted = fitted.map_err(|error| raise(py, &error))?;

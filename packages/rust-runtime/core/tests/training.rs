@@ -1,6 +1,6 @@
 //! Training through the public interface.
 
-use mars_earth_core::train::{Data, Options, Progress, PruningMethod, Stop, fit, gcv};
+use mars_earth_core::train::{Data, Options, Progress, PruningMethod, Span, Stop, fit, gcv};
 use mars_earth_core::{Error, Feature, ModelSpec, Plan, Rows, TermKind, predict};
 
 struct Table {
@@ -129,8 +129,8 @@ fn a_weight_of_two_is_a_row_given_twice_and_of_zero_a_row_left_out() {
     let names = names();
     // Fixed spans: the automatic ones count rows.
     let options = Options {
-        minspan: Some(1),
-        endspan: Some(1),
+        minspan: Span::Rows(1),
+        endspan: Span::Rows(1),
         max_terms: Some(7),
         ..Options::default()
     };
@@ -213,7 +213,7 @@ fn what_cannot_be_fitted_is_named() {
             ..Options::default()
         },
         Options {
-            penalty: -1.0,
+            penalty: -2.0,
             ..Options::default()
         },
         Options {
@@ -221,7 +221,7 @@ fn what_cannot_be_fitted_is_named() {
             ..Options::default()
         },
         Options {
-            minspan: Some(0),
+            minspan: Span::Rows(0),
             ..Options::default()
         },
     ] {

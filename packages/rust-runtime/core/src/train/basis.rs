@@ -3,10 +3,24 @@
 use super::data::{Kind, Variable};
 use crate::spec::{Feature, Side, Term, TermKind};
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Factor {
     Linear,
     Hinge { knot: f64, side: Side },
+}
+
+impl Factor {
+    /// Values of the term that a parent makes with this factor.
+    pub(super) fn column(&self, parent: &[f64], variable: &Variable) -> Vec<f64> {
+        let rows = parent.iter().zip(&variable.values);
+        match (&variable.kind, self) {
+            (Kind::Numeric, Factor::Hinge { knot, side }) => match side {
+                Side::Right => rows.map(|(&p, &x)| p * (x - knot).max(0.0)).collect(),
+                Side::Left => rows.map(|(&p, &x)| p * (knot - x).max(0.0)).collect(),
+            },
+            _ => rows.map(|(&p, &x)| p * x).collect(),
+        }
+    }
 }
 
 /// One term: its parent times a factor on a variable. Term 0 is the intercept.
@@ -62,6 +76,10 @@ impl Basis {
         self.terms.len() - 1
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.terms.len()
+    }
+
     /// Forget all terms from `n_terms` on.
     pub(super) fn truncate(&mut self, n_terms: usize) {
         self.terms.truncate(n_terms);
@@ -108,6 +126,28 @@ impl Basis {
             at = growing.parent;
         }
         found.sort_unstable();
+        found
+    }
+
+    /// Per feature: 1 or -1 for a right or left hinge, 2 for another factor, 0 for none.
+    pub(super) fn directions(&self, term: usize, n_features: usize) -> Vec<i8> {
+        let mut found = vec![0; n_features];
+        let mut at = term;
+        while at != 0 {
+            let growing = &self.terms[at];
+            if let Some(feature) = growing.kind.feature() {
+                found[feature] = match &growing.kind {
+                    TermKind::Hinge {
+                        side: Side::Right, ..
+                    } => 1,
+                    TermKind::Hinge {
+                        side: Side::Left, ..
+                    } => -1,
+                    _ => 2,
+                };
+            }
+            at = growing.parent;
+        }
         found
     }
 

@@ -3,7 +3,7 @@
 use super::data::Prepared;
 use super::pruning::{best_subsets, solve};
 use super::workers::Workers;
-use super::{Data, Options, Progress, PruningMethod, forward, gcv};
+use super::{Data, Options, Progress, PruningMethod, gcv, grow};
 use crate::error::Error;
 use crate::plan::Plan;
 use crate::replay::design_matrix;
@@ -115,21 +115,9 @@ fn judge(
     progress: &mut dyn FnMut(Progress) -> bool,
 ) -> Result<(usize, Vec<f64>), Error> {
     let weight = |i: usize| data.weights.map_or(1.0, |w| w[i]);
-    let inside: Vec<f64> = (0..data.x.n_rows())
-        .map(|i| {
-            if assignment[i] == fold {
-                0.0
-            } else {
-                weight(i)
-            }
-        })
-        .collect();
-    let others = Data {
-        weights: Some(&inside),
-        ..*data
-    };
-    let prepared = Prepared::new(&others, options, workers)?;
-    let grown = forward::grow(&prepared, options, most, workers, progress)?;
+    let is_there = |i: usize| assignment[i] != fold;
+    let mut prepared = Prepared::of_rows(data, options, &is_there, workers)?;
+    let grown = grow(&mut prepared, options, most, workers, progress)?;
     let terms = grown.frame.r.len();
     let mut go_on = || progress(Progress::Working);
     let subsets = best_subsets(&grown.frame, PruningMethod::Backward, terms, &mut go_on)?;
@@ -153,7 +141,7 @@ fn judge(
         link: None,
         terms: grown
             .basis
-            .to_terms(&everything, &solve(&grown.frame, &everything).0),
+            .to_terms(&grown.terms, &solve(&grown.frame, &everything).0),
         fit: Vec::new(),
     };
     let columns = evaluate(&model, data, &left_out)?;

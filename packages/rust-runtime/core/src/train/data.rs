@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::grid::{self, Segments};
-use super::knots::Spans;
+use super::knots::{Room, Spans};
 use super::workers::Workers;
 use super::{Data, Options};
 use crate::error::Error;
@@ -49,8 +49,18 @@ pub(super) struct Prepared {
 
 impl Prepared {
     pub(super) fn new(data: &Data, options: &Options, workers: &Workers) -> Result<Self, Error> {
+        Self::of_rows(data, options, &|_| true, workers)
+    }
+
+    /// Those rows that `is_there` names.
+    pub(super) fn of_rows(
+        data: &Data,
+        options: &Options,
+        is_there: &dyn Fn(usize) -> bool,
+        workers: &Workers,
+    ) -> Result<Self, Error> {
         check_shapes(data)?;
-        let rows = kept_rows(data)?;
+        let (rows, weights) = kept_rows(data, options.compat, is_there)?;
         if rows.len() < 2 {
             return Err(Error::InvalidData(match rows.len() {
                 0 => {
@@ -59,10 +69,7 @@ impl Prepared {
                 _ => "1 sample is left (with a positive weight); a fit needs at least 2".to_owned(),
             }));
         }
-        let root_weights: Vec<f64> = rows
-            .iter()
-            .map(|&i| data.weights.map_or(1.0, |w| w[i]).sqrt())
-            .collect();
+        let root_weights: Vec<f64> = weights.iter().map(|w| w.sqrt()).collect();
         let responses = responses(data, &rows, &root_weights)?;
         let mut features = data.features.to_vec();
         let mut variables = Vec::new();
@@ -71,14 +78,18 @@ impl Prepared {
             add_variables(j, feature, column, &rows, options, &mut variables)?;
         }
         let spans = Spans::new(
-            options.minspan,
-            options.endspan,
-            variables.len(),
-            rows.len(),
-            true,
+            options,
+            Room {
+                n: rows.len(),
+                n_on: rows.len(),
+                p: variables.len(),
+                degree: 1,
+            },
         );
         workers.each(&mut variables, |variable| {
-            variable.place_knots(spans, options);
+            if !options.linpreds.contains(&variable.feature) {
+                variable.place_knots(spans, options);
+            }
         });
         Ok(Prepared {
             variables,
@@ -96,6 +107,30 @@ impl Prepared {
             Kind::Missing(when) => format!(" {when:?}"),
         };
         (&self.features[variable.feature].name, indicator)
+    }
+
+    /// Give every response the standard deviation 1; returns what they had.
+    pub(super) fn scale_responses(&mut self) -> Vec<f64> {
+        let deviations: Vec<f64> = self.responses.iter().map(|y| self.deviation(y)).collect();
+        let inverse: Vec<f64> = deviations.iter().map(|s| 1.0 / s).collect();
+        self.multiply_responses(&inverse);
+        deviations
+    }
+
+    /// Multiply each response by its factor.
+    pub(super) fn multiply_responses(&mut self, factors: &[f64]) {
+        for (y, factor) in self.responses.iter_mut().zip(factors) {
+            y.iter_mut().for_each(|v| *v *= factor);
+        }
+    }
+
+    /// Standard deviation of a response, without weights.
+    pub(super) fn deviation(&self, weighted: &[f64]) -> f64 {
+        let rows = weighted.iter().zip(&self.root_weights);
+        let y: Vec<f64> = rows.map(|(y, root)| y / root).collect();
+        let centre = mean(&y);
+        let squares: f64 = y.iter().map(|y| (y - centre).powi(2)).sum();
+        (squares / (y.len() as f64 - 1.0)).sqrt()
     }
 
     /// Rows that count.
@@ -166,11 +201,21 @@ fn check_shapes(data: &Data) -> Result<(), Error> {
     }
 }
 
-/// Rows with a positive weight: a row of weight 0 is a row that is not there.
-fn kept_rows(data: &Data) -> Result<Vec<usize>, Error> {
-    let n = data.x.n_rows();
+/// Rows that count, and their weights.
+///
+/// A row of weight 0 is a row that is not there. Not so in R `earth`, which raises weights far below
+/// the mean, and which takes equal weights for none.
+fn kept_rows(
+    data: &Data,
+    compat: bool,
+    is_there: &dyn Fn(usize) -> bool,
+) -> Result<(Vec<usize>, Vec<f64>), Error> {
+    const EQUAL: f64 = 1e-8;
+    const LEAST: f64 = 1e-8;
+    let mut rows: Vec<usize> = (0..data.x.n_rows()).filter(|&i| is_there(i)).collect();
     let Some(weights) = data.weights else {
-        return Ok((0..n).collect());
+        let ones = vec![1.0; rows.len()];
+        return Ok((rows, ones));
     };
     if let Some(i) = weights.iter().position(|w| !(w.is_finite() && *w >= 0.0)) {
         return Err(Error::InvalidData(format!(
@@ -178,7 +223,18 @@ fn kept_rows(data: &Data) -> Result<Vec<usize>, Error> {
             weights[i]
         )));
     }
-    Ok((0..n).filter(|&i| weights[i] > 0.0).collect())
+    let own = |rows: &[usize]| rows.iter().map(|&i| weights[i]).collect::<Vec<f64>>();
+    let mut all = own(&rows);
+    if !compat || all.iter().all(|&w| w == 0.0) {
+        rows.retain(|&i| weights[i] > 0.0);
+        all = own(&rows);
+    } else if all.iter().all(|w| (w - all[0]).abs() <= EQUAL) {
+        all.fill(1.0);
+    } else {
+        let least = mean(&all) * LEAST;
+        all.iter_mut().for_each(|w| *w = w.max(least));
+    }
+    Ok((rows, all))
 }
 
 fn responses(data: &Data, rows: &[usize], roots: &[f64]) -> Result<Vec<Vec<f64>>, Error> {
@@ -264,8 +320,9 @@ fn add_variables(
     match &feature.categories {
         None => variables.push(Variable::new(j, Kind::Numeric, column)),
         Some(categories) => {
-            // Two categories need one indicator; more need one each, as either may matter.
-            let first = usize::from(categories.len() == 2);
+            // Two categories need one indicator; more need one each, as either may matter. R leaves
+            // the first one out.
+            let first = usize::from(categories.len() == 2 || options.compat);
             for (code, label) in categories.iter().enumerate().skip(first) {
                 let flags = column
                     .iter()
@@ -296,11 +353,14 @@ impl Variable {
 
     /// Tell where knots may lie, or sort the rows where each parent has its own grid.
     fn place_knots(&mut self, spans: Spans, options: &Options) {
-        if self.kind != Kind::Numeric {
-            return;
-        }
         if options.compat {
             self.order = grid::falling(&self.values);
+            // R sorts upwards and walks down, so the last of equal rows comes first.
+            self.order
+                .chunk_by_mut(|&a, &b| self.values[a as usize] == self.values[b as usize])
+                .for_each(<[u32]>::reverse);
+        }
+        if options.compat || self.kind != Kind::Numeric {
             return;
         }
         let grid = match options.max_bins {

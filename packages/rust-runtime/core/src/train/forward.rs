@@ -3,9 +3,9 @@
 use std::cmp::Ordering;
 
 use super::basis::{Basis, Factor};
-use super::data::{Kind, Prepared};
-use super::group::{Group, refresh};
-use super::knots::Spans;
+use super::data::Prepared;
+use super::group::{Grids, Group, refresh};
+use super::knots::{Room, Spans};
 use super::lookahead::LookAhead;
 use super::orthogonal::Frame;
 use super::search::{Addition, Candidate, Rules, Since};
@@ -17,6 +17,8 @@ use crate::spec::Side;
 pub(super) struct Grown {
     pub(super) basis: Basis,
     pub(super) frame: Frame,
+    /// The term of every column of the frame.
+    pub(super) terms: Vec<usize>,
     pub(super) steps: Vec<ForwardStep>,
     pub(super) stop: Stop,
 }
@@ -61,9 +63,6 @@ pub(super) fn grow(
             pass.cut_back(first_new);
             break Stop::Thresh;
         }
-        for k in first_new..pass.frame.len() {
-            pass.slots.push(slots + 1 + k - first_new);
-        }
         slots += 2;
         let step = pass.step(tss);
         let rsq = step.rsq;
@@ -90,6 +89,7 @@ pub(super) fn grow(
         steps.truncate(kept);
     }
     Ok(Grown {
+        terms: (0..pass.frame.len()).collect(),
         basis: pass.basis,
         frame: pass.frame,
         steps,
@@ -103,8 +103,6 @@ struct Pass<'a> {
     workers: &'a Workers,
     basis: Basis,
     frame: Frame,
-    /// Slot of every term, counted from 1.
-    slots: Vec<usize>,
     groups: Vec<Group>,
     /// Terms that have no group yet, with their values times sqrt(weight).
     waiting: Vec<(usize, Vec<f64>)>,
@@ -126,7 +124,6 @@ impl<'a> Pass<'a> {
             basis: Basis::intercept(),
             seen: frame.len(),
             frame,
-            slots: vec![1],
             groups: Vec::new(),
             waiting: vec![(0, prepared.root_weights.clone())],
         }
@@ -152,14 +149,21 @@ impl<'a> Pass<'a> {
             true => Ok(()),
             false => Err(Error::Interrupted),
         };
+        let early = slots < EARLY_SLOTS;
+        let hinge = if early {
+            EARLY_HINGE_TOLERANCE
+        } else {
+            HINGE_TOLERANCE
+        };
         let rules = Rules {
             linear: LINEAR_TOLERANCE,
-            hinge: if slots < EARLY_SLOTS {
-                EARLY_HINGE_TOLERANCE
-            } else {
-                HINGE_TOLERANCE
-            },
-            tie: if self.options.compat { 0.0 } else { TIE },
+            linear_least: 0.0,
+            new_form: true,
+            always_pair: false,
+            hinge: [hinge; 2],
+            tie: TIE,
+            margin: 0.0,
+            most: f64::INFINITY,
         };
         let context = (self.prepared, &self.frame, self.workers);
         let is_binned = self.options.max_bins.is_some();
@@ -175,7 +179,7 @@ impl<'a> Pass<'a> {
         let known = self.groups.len();
         for terms in self.new_parents() {
             alive()?;
-            let group = self.group_of(terms);
+            let group = self.group_of(terms)?;
             self.groups.push(group);
         }
         let context = (self.prepared, &self.frame, self.workers);
@@ -188,7 +192,7 @@ impl<'a> Pass<'a> {
             &mut alive,
         )?;
         for group in &mut self.groups {
-            group.search(rules, self.workers);
+            group.search(|_, _| rules, self.workers);
         }
         while let Some((place, candidate)) = self.choose() {
             if self.add(place, candidate.addition) {
@@ -206,7 +210,11 @@ impl<'a> Pass<'a> {
         let mut found: Vec<Vec<(usize, Vec<f64>)>> = Vec::new();
         for (term, column) in self.waiting.drain(..) {
             match found.last_mut() {
-                Some(pair) if pair.len() == 1 && self.basis.is_pair(pair[0].0, term) => {
+                Some(pair)
+                    if pair.len() == 1
+                        && self.options.allowed.is_for_both_sides()
+                        && self.basis.is_pair(pair[0].0, term) =>
+                {
                     pair.push((term, column));
                 }
                 _ => found.push(vec![(term, column)]),
@@ -215,37 +223,38 @@ impl<'a> Pass<'a> {
         found
     }
 
-    fn group_of(&self, terms: Vec<(usize, Vec<f64>)>) -> Group {
+    fn group_of(&self, terms: Vec<(usize, Vec<f64>)>) -> Result<Group, Error> {
         let variables = &self.prepared.variables;
-        let free: Vec<usize> = (0..variables.len())
-            .filter(|&v| !self.basis.uses(terms[0].0, variables[v].feature))
-            .collect();
+        let free = self
+            .options
+            .free_variables(terms[0].0, &self.basis, self.prepared)?;
         let spans: Vec<Spans> = terms
             .iter()
             .map(|(term, column)| {
-                Spans::new(
-                    self.options.minspan,
-                    self.options.endspan,
-                    variables.len(),
-                    column.iter().filter(|&&p| p != 0.0).count(),
-                    *term == 0,
-                )
+                let n_on = column.iter().filter(|&&p| p != 0.0).count();
+                let room = Room {
+                    n: n_on,
+                    n_on,
+                    p: variables.len(),
+                    degree: self.basis.degree(*term) + 1,
+                };
+                Spans::new(self.options, room)
             })
             .collect();
         let columns: Vec<&[f64]> = terms.iter().map(|(_, column)| &column[..]).collect();
-        Group::new(
+        Ok(Group::new(
             terms.iter().map(|(term, _)| *term).collect(),
             &columns,
             &free,
             &spans,
-            self.options.compat,
+            Grids::Shared,
             (self.prepared, &self.frame, self.workers),
-        )
+        ))
     }
 
     /// The best candidate of all.
     ///
-    /// Equal gains: with R's rules the first one found; else the smaller name of the variable, the
+    /// Equal gains: the smaller name of the variable, the
     /// larger knot, the parent whose factors sort first. So the order of columns does not matter.
     fn choose(&self) -> Option<(Place, Candidate)> {
         let mut best: Option<(Place, Candidate)> = None;
@@ -256,19 +265,17 @@ impl<'a> Pass<'a> {
             }
         }
         order.sort_unstable();
-        for (parent, g, side) in order {
-            // As in R `earth`: single hinges leave slots empty, and later terms wait for them.
-            if self.options.compat && self.slots[parent] > self.frame.len() {
-                continue;
-            }
+        let variables = self.prepared.variables.iter();
+        let shares: Vec<f64> = variables.map(|v| self.share(v.feature)).collect();
+        for (_, g, side) in order {
             for (b, block) in self.groups[g].blocks.iter().enumerate() {
-                let Some(candidate) = block.sides[side].best() else {
+                let Some(mut candidate) = block.sides[side].best() else {
                     continue;
                 };
+                candidate.gain *= shares[block.variable];
                 let place = (g, b, side);
                 let better = match &best {
                     None => true,
-                    Some((_, best)) if self.options.compat => candidate.gain > best.gain,
                     Some((other, best)) => {
                         let tie = TIE * best.gain;
                         candidate.gain > best.gain + tie
@@ -282,6 +289,15 @@ impl<'a> Pass<'a> {
             }
         }
         best
+    }
+
+    /// What the gain of a feature counts: less while no term has it.
+    fn share(&self, feature: usize) -> f64 {
+        if (0..self.basis.len()).any(|term| self.basis.uses(term, feature)) {
+            1.0
+        } else {
+            1.0 / (1.0 + self.options.newvar_penalty)
+        }
     }
 
     fn compare(&self, a: Place, of_a: Candidate, b: Place, of_b: Candidate) -> Ordering {
@@ -315,23 +331,14 @@ impl<'a> Pass<'a> {
             side: to,
         };
         let factors = match addition {
-            Addition::Linear => vec![Factor::Linear],
+            Addition::Linear => vec![self.options.linear_factor(variable)],
             Addition::Right(s) => vec![hinge(s, Side::Right)],
             Addition::Pair(s) => vec![hinge(s, Side::Right), hinge(s, Side::Left)],
         };
         let parent_values = group.values.column(side, self.prepared.n());
         let columns: Vec<Vec<f64>> = factors
             .iter()
-            .map(|factor| {
-                let rows = parent_values.iter().zip(&variable.values);
-                match (&variable.kind, factor) {
-                    (Kind::Numeric, Factor::Hinge { knot, side }) => match side {
-                        Side::Right => rows.map(|(&p, &x)| p * (x - knot).max(0.0)).collect(),
-                        Side::Left => rows.map(|(&p, &x)| p * (knot - x).max(0.0)).collect(),
-                    },
-                    _ => rows.map(|(&p, &x)| p * x).collect(),
-                }
-            })
+            .map(|factor| factor.column(&parent_values, variable))
             .collect();
         let added = self.frame.push(columns.clone(), self.workers);
         for ((factor, column), _) in factors

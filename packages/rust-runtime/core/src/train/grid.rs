@@ -84,6 +84,7 @@ pub(super) fn binned(values: &[f64], spans: Spans, bins: usize) -> Grid {
     let spans = Spans {
         minspan: spans.minspan.div_ceil(every),
         endspan: spans.endspan.div_ceil(every),
+        ..spans
     };
     let knots = shared(&sample, spans, bins - 1).knots;
     let mut segment = Segments::zeros(values.len(), knots.len());

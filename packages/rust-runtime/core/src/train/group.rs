@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::data::{Kind, Prepared, Variable};
+use super::data::{Prepared, Variable};
 use super::grid::{Segments, supported};
 use super::knots::{self, Spans};
 use super::orthogonal::Frame;
@@ -141,6 +141,18 @@ impl Values {
     }
 }
 
+/// Where the knots of a parent come from.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Grids {
+    /// From the grid of the variable.
+    Shared,
+    /// Counted for each parent, as R `earth` does.
+    Own {
+        /// Whether rows have different weights.
+        weighted: bool,
+    },
+}
+
 /// One variable under the parents of a group.
 pub(super) struct Block {
     pub(super) variable: usize,
@@ -159,36 +171,34 @@ pub(super) struct Group {
 impl Group {
     /// Set up the search under `parents`, with one column of values each, on `variables`.
     ///
-    /// `spans` gives the spans of a side; `own_grids` has the knots counted per parent, as R does.
+    /// `spans` gives the spans of a side.
     pub(super) fn new(
         parents: Vec<usize>,
         columns: &[&[f64]],
         variables: &[usize],
         spans: &[Spans],
-        own_grids: bool,
+        grids: Grids,
         (prepared, frame, workers): (&Prepared, &Frame, &Workers),
     ) -> Self {
         let values = Values::new(columns);
         let starts = frame.starts();
         let blocks = workers.map(variables.len(), |k| {
             let variable = &prepared.variables[variables[k]];
-            let (knots, segment) = if own_grids && variable.kind == Kind::Numeric {
-                let (knots, segment) = grids_of(columns, variable, spans);
-                (knots, Some(segment))
-            } else {
-                (vec![variable.knots.clone(); columns.len()], None)
+            let (knots, segment) = match grids {
+                Grids::Own { weighted } if !variable.order.is_empty() => {
+                    let (knots, segment) = grids_of(columns, variable, spans, weighted);
+                    (knots, Some(segment))
+                }
+                _ => (vec![variable.knots.clone(); columns.len()], None),
             };
             let view = View {
                 values: &values,
                 variable,
                 segment: segment.as_ref().unwrap_or(&variable.segment),
             };
-            let sides = Side::all(&view, &knots, &starts, |side, on| {
-                if own_grids {
-                    (0..knots[side].len() as u32).collect()
-                } else {
-                    supported(on, spans[side])
-                }
+            let sides = Side::all(&view, &knots, &starts, |side, on| match grids {
+                Grids::Own { .. } => (0..knots[side].len() as u32).collect(),
+                Grids::Shared => supported(on, spans[side]),
             });
             Block {
                 variable: variables[k],
@@ -217,11 +227,15 @@ impl Group {
         });
     }
 
-    /// Find the best candidate of every side.
-    pub(super) fn search(&mut self, rules: Rules, workers: &Workers) {
+    /// Find the best candidate of every side; `rules` tells what holds for a variable and a side.
+    pub(super) fn search(
+        &mut self,
+        rules: impl Fn(usize, usize) -> Rules + Sync + Send,
+        workers: &Workers,
+    ) {
         workers.each(&mut self.blocks, |block| {
-            for side in &mut block.sides {
-                side.search(rules);
+            for (k, side) in block.sides.iter_mut().enumerate() {
+                side.search(rules(block.variable, k));
             }
         });
     }
@@ -324,14 +338,12 @@ fn grids_of(
     columns: &[&[f64]],
     variable: &Variable,
     spans: &[Spans],
+    weighted: bool,
 ) -> (Vec<Arc<Vec<f64>>>, Segments) {
     let mut grids: Vec<_> = columns
         .iter()
         .zip(spans)
-        .map(|(column, &spans)| {
-            let on: Vec<bool> = column.iter().map(|&p| p != 0.0).collect();
-            knots::grid(variable, &on, spans)
-        })
+        .map(|(column, &spans)| knots::grid(variable, column, spans, weighted))
         .collect();
     let most = grids.iter().map(|grid| grid.knots.len()).max().unwrap_or(0);
     let segment = match columns {

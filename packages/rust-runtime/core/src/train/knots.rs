@@ -1,100 +1,136 @@
-//! The knot grid of R `earth`: which values of a variable may be knots under a parent.
+//! How far knots stay apart, and the knot grid of R `earth`: which values may be knots under a parent.
 
+use super::Options;
 use super::data::Variable;
 use super::grid::{Grid, Segments};
 
-/// Rows to keep clear of knots.
+/// Rows between knots, or at each end without one.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Span {
+    /// Chosen from the rows and columns at a risk of 5 % (Friedman 1991, eq. 43 and 45).
+    Auto,
+    /// So many rows.
+    Rows(usize),
+    /// As far apart as this many knots over all rows are; not for the ends.
+    Knots(usize),
+    /// Chosen as `Auto` does, at this risk between 0 and 1 of a knot that follows a run of noise.
+    Alpha(f64),
+}
+
+/// Rows to keep clear of knots, counted from the top.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Spans {
     pub(super) minspan: usize,
     pub(super) endspan: usize,
+    /// Rows of the parent above the first knot, where R `earth` counts.
+    pub(super) start: usize,
 }
 
-/// R `earth` triples the end zone for interactions (`Adjust.endspan` 2), since products of
-/// hinges at the rim of the data have few rows to hold them.
-const INTERACTION_ENDSPAN: usize = 3;
+/// Rows that a term of some degree has to place knots in.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Room {
+    /// All rows.
+    pub(super) n: usize,
+    /// Rows where the parent is positive.
+    pub(super) n_on: usize,
+    /// Columns.
+    pub(super) p: usize,
+    /// Degree of the new term.
+    pub(super) degree: usize,
+}
 
 impl Spans {
-    /// Friedman (1991) eq. 43 and 45 with alpha = 0.05, as R `earth` rounds them.
-    ///
-    /// `n_on` counts the rows where the parent is not zero.
-    pub(super) fn new(
-        minspan: Option<usize>,
-        endspan: Option<usize>,
-        p: usize,
-        n_on: usize,
-        parent_is_intercept: bool,
-    ) -> Self {
-        let p = p as f64;
-        let automatic_min = || {
-            let run = -(-(0.95_f64.ln()) / (p * n_on.max(1) as f64)).log2() / 2.5;
-            run.floor().max(1.0) as usize
+    pub(super) fn new(options: &Options, room: Room) -> Self {
+        let endspan = end_zone(options, room);
+        if let Span::Knots(count) = options.minspan {
+            let minspan = room.n.div_ceil(count.saturating_add(1)).max(1);
+            let start = endspan.div_ceil(minspan).max(1) * minspan;
+            return Spans {
+                minspan,
+                endspan,
+                start: (start - 1).max(1),
+            };
+        }
+        let minspan = between(options.minspan, room).max(1);
+        let free = room.n.saturating_sub(2 * endspan);
+        let lead = if free <= minspan {
+            free / 2
+        } else if free % minspan == 0 {
+            minspan / 2
+        } else {
+            free % minspan / 2
         };
-        let automatic_end = || (3.0 - (0.05 / p).log2()).floor().max(1.0) as usize;
-        let end = endspan.unwrap_or_else(automatic_end);
         Spans {
-            minspan: minspan.unwrap_or_else(automatic_min),
-            endspan: if parent_is_intercept {
-                end
-            } else {
-                end.saturating_mul(INTERACTION_ENDSPAN)
-            },
+            minspan,
+            endspan,
+            start: (endspan + lead).max(1),
         }
     }
 }
 
-/// Walk down the sorted variable and place knots by counting rows of the parent.
-///
-/// With e the end zone and n all rows, the first knot comes after e + ceil(((n - 2e - 1) mod
-/// minspan) / 2) rows of the parent and the next every minspan rows; the knot is the next lower
-/// value. Rows that share the largest value count as one, as no hinge can part them. At least e
-/// rows lie at or below a knot. When the end zones leave no room there is one knot in the middle.
-pub(super) fn grid(variable: &Variable, on: &[bool], spans: Spans) -> Grid {
-    let n = on.len();
-    let (e, step) = (spans.endspan, spans.minspan);
-    let top = on_rows_at_the_top(variable, on);
-    let (first, end) = match n.checked_sub(e.saturating_mul(2).saturating_add(1)) {
-        Some(free) => (e + (free % step).div_ceil(2), e),
-        None => (on.iter().filter(|&&on| on).count() / 2, 0),
+/// The constants are those of R `earth`, which rounds them: a few sizes of data depend on that.
+fn between(span: Span, room: Room) -> usize {
+    let trials = ((room.p * room.n_on) as f64).max(1.0).ln();
+    let run = match span {
+        Span::Rows(rows) => return rows,
+        Span::Alpha(alpha) => (trials - (-(-alpha).ln_1p()).ln()) / (2.5 * std::f64::consts::LN_2),
+        Span::Auto | Span::Knots(_) => (2.9702 + trials) / 1.7329,
     };
+    run as usize
+}
+
+/// Longer for interactions, as products of hinges at the rim have few rows to hold them; short
+/// enough to leave room for a knot.
+fn end_zone(options: &Options, room: Room) -> usize {
+    let p = room.p as f64;
+    let end = match options.endspan {
+        Span::Rows(rows) => rows,
+        Span::Alpha(alpha) => (3.0 - (alpha / p).log2()) as usize,
+        Span::Auto | Span::Knots(_) => (7.32193 + p.log2()) as usize,
+    };
+    let more = if room.degree >= 2 {
+        (options.adjust_endspan * end as f64 + 0.5) as usize
+    } else {
+        0
+    };
+    let most = (room.n / 2).saturating_sub(1);
+    end.saturating_add(more).min(most).max(1)
+}
+
+/// Walk down the sorted variable and place knots by counting rows where the parent is positive.
+///
+/// The first knot comes after `start` such rows, the next after every `minspan`, each at the value of
+/// the row below, be the parent zero there or not. At least `endspan` rows lie below the row of a
+/// knot. A row counts only once the hinge is not constant, that is, when it or a row above it
+/// with a parent that is not zero lies above the value below; with `weighted` it always counts.
+pub(super) fn grid(variable: &Variable, parent: &[f64], spans: Spans, weighted: bool) -> Grid {
+    let n = parent.len();
     let mut knots: Vec<f64> = Vec::new();
-    let mut segment = Segments::zeros(n, n / step.max(1) + 1);
-    let mut above = 0;
-    let mut next = first.max(1) + top.saturating_sub(1);
+    let mut segment = Segments::zeros(n, n / spans.minspan + 1);
+    let mut top = if weighted { Some(f64::INFINITY) } else { None };
+    let mut left = spans.start;
     for (position, &row) in variable.order.iter().enumerate() {
         let row = row as usize;
         segment.set(row, knots.len());
-        above += usize::from(on[row]);
-        if !on[row] || above != next || n - position <= end {
-            continue;
+        if parent[row] != 0.0 {
+            top.get_or_insert(variable.values[row]);
         }
-        // Without room for two end zones there is one knot, so no next one.
-        next += if end == 0 && spans.endspan > 0 {
-            n
-        } else {
-            step
-        };
         let Some(&below) = variable.order.get(position + 1) else {
             break;
         };
         let knot = variable.values[below as usize];
+        if !(parent[row] > 0.0 && top.is_some_and(|top| knot < top)) {
+            continue;
+        }
+        left -= 1;
+        if left > 0 {
+            continue;
+        }
+        left = spans.minspan;
         // Equal values give one knot, but the count to the next one runs on.
-        if knots.last() != Some(&knot) {
+        if n - position - 2 >= spans.endspan && knots.last() != Some(&knot) {
             knots.push(knot);
         }
     }
     Grid { knots, segment }
-}
-
-/// Rows of the parent that share its largest value of the variable.
-fn on_rows_at_the_top(variable: &Variable, on: &[bool]) -> usize {
-    let mut rows = variable
-        .order
-        .iter()
-        .map(|&row| row as usize)
-        .filter(|&row| on[row])
-        .peekable();
-    let Some(&first) = rows.peek() else { return 0 };
-    rows.take_while(|&row| variable.values[row] == variable.values[first])
-        .count()
 }

@@ -5,7 +5,9 @@
 //! (parent, variable) and brought up to date by rank one for each new column (see `search`), so
 //! no candidate is ever refitted from scratch.
 
+mod allowed;
 mod basis;
+mod compat;
 mod cross;
 mod data;
 mod forward;
@@ -14,16 +16,20 @@ mod grid;
 mod group;
 mod knots;
 mod lookahead;
+mod options;
 mod orthogonal;
 mod pruning;
+mod queue;
 mod search;
 mod workers;
 
 use crate::error::Error;
 use crate::rows::Rows;
 use crate::spec::{Feature, ModelSpec, PLAIN_VERSION, Producer};
+pub use allowed::{Allowed, Ask};
 pub use cross::{CrossValidation, Fold};
 use data::Prepared;
+pub use knots::Span;
 use workers::Workers;
 
 /// The pruning pass costs the fourth power of the terms, so their number is bounded.
@@ -82,15 +88,32 @@ pub struct Options {
     pub max_terms: Option<usize>,
     /// Most factors of a term.
     pub max_degree: usize,
-    /// Price of a knot in the GCV.
+    /// Price of a knot in the GCV; -1 makes terms free as well.
     pub penalty: f64,
     /// A step must lower the RSS by this share of the total sum of squares; None: look ahead, and
     /// cut back to the last step that gained more than noise does.
     pub thresh: Option<f64>,
-    /// Rows of the parent between knots; None: chosen from n and p.
-    pub minspan: Option<usize>,
-    /// Rows at each end without a knot; None: chosen from p.
-    pub endspan: Option<usize>,
+    /// Rows of the parent between knots.
+    pub minspan: Span,
+    /// Rows at each end without a knot.
+    pub endspan: Span,
+    /// By how many times itself `endspan` grows for interactions.
+    pub adjust_endspan: f64,
+    /// The gain of a variable that is not in the model yet is divided by one more than this.
+    pub newvar_penalty: f64,
+    /// Parents that R's rules look at in a step; 0: all.
+    pub fast_k: usize,
+    /// How fast a parent that was not looked at comes back.
+    pub fast_beta: f64,
+    /// Features that enter without knots.
+    pub linpreds: Vec<usize>,
+    /// Whether a variable whose knots gain nothing more enters without one.
+    pub auto_linpreds: bool,
+    /// Which features may meet in a term.
+    pub allowed: Allowed,
+    /// Whether the forward pass gives every response the same standard deviation; None: only a
+    /// single one, where it matters for no more than R's absolute bounds.
+    pub scale_y: Option<bool>,
     /// Whether NaN in X is a missing value to be imputed, or an error.
     pub allow_missing: bool,
     /// How the pruning pass looks for subsets.
@@ -115,8 +138,16 @@ impl Default for Options {
             max_degree: 1,
             penalty: 3.0,
             thresh: None,
-            minspan: None,
-            endspan: None,
+            minspan: Span::Auto,
+            endspan: Span::Auto,
+            adjust_endspan: 2.0,
+            newvar_penalty: 0.0,
+            fast_k: 0,
+            fast_beta: 1.0,
+            linpreds: Vec::new(),
+            auto_linpreds: true,
+            allowed: Allowed::All,
+            scale_y: None,
             allow_missing: false,
             pmethod: PruningMethod::Backward,
             nprune: None,
@@ -192,6 +223,8 @@ pub enum Stop {
     NothingAhead,
     /// R squared is within `thresh` of 1.
     PerfectFit,
+    /// GRSq is below -10 (R's rules only).
+    LowGrsq,
     /// No admissible knot or column is left.
     NoCandidate,
 }
@@ -204,6 +237,7 @@ impl Stop {
             Stop::Thresh => "the best step gains less than thresh",
             Stop::NothingAhead => "no further step gains more than noise does",
             Stop::PerfectFit => "R squared is within thresh of 1",
+            Stop::LowGrsq => "GRSq is below -10",
             Stop::NoCandidate => "no admissible candidate is left",
         }
     }
@@ -237,15 +271,15 @@ pub fn fit(
     options: &Options,
     progress: &mut dyn FnMut(Progress) -> bool,
 ) -> Result<Fit, Error> {
-    check_options(options)?;
+    options::check(options, data)?;
     let values = data.x.n_rows().saturating_mul(data.x.n_columns());
     let workers = Workers::new(options.threads, values);
-    let prepared = Prepared::new(data, options, &workers)?;
+    let mut prepared = Prepared::new(data, options, &workers)?;
     let most = options.max_terms.unwrap_or_else(|| match options.thresh {
-        None => LOOK_AHEAD_TERMS,
-        Some(_) => default_max_terms(prepared.variables.len()),
+        None if !options.compat => LOOK_AHEAD_TERMS,
+        _ => default_max_terms(prepared.variables.len()),
     });
-    let grown = forward::grow(&prepared, options, most, &workers, progress)?;
+    let grown = grow(&mut prepared, options, most, &workers, progress)?;
     let cross_validation = if options.folds.is_empty() {
         None
     } else {
@@ -260,7 +294,8 @@ pub fn fit(
         .map(|found| found.best(options.nprune.unwrap_or(usize::MAX)));
     let mut go_on = || progress(Progress::Working);
     let pruned = pruning::prune(&grown.frame, prepared.n(), options, exactly, &mut go_on)?;
-    let terms = grown.basis.to_terms(&pruned.kept, &pruned.coefficients);
+    let kept: Vec<usize> = pruned.kept.iter().map(|&k| grown.terms[k]).collect();
+    let terms = grown.basis.to_terms(&kept, &pruned.coefficients);
     let spec = ModelSpec {
         spec_version: PLAIN_VERSION.to_owned(),
         producer: Some(Producer {
@@ -283,12 +318,39 @@ pub fn fit(
     })
 }
 
+/// Grow terms by the rules and on the scale of response that the options ask for.
+fn grow(
+    prepared: &mut Prepared,
+    options: &Options,
+    most: usize,
+    workers: &Workers,
+    progress: &mut dyn FnMut(Progress) -> bool,
+) -> Result<forward::Grown, Error> {
+    let deviations = (options.scale_y == Some(true)).then(|| prepared.scale_responses());
+    let grow = if options.compat {
+        compat::grow
+    } else {
+        forward::grow
+    };
+    let mut grown = grow(prepared, options, most, workers, progress)?;
+    if let Some(deviations) = deviations {
+        prepared.multiply_responses(&deviations);
+        grown.frame.multiply(&deviations);
+    }
+    Ok(grown)
+}
+
 /// Generalised cross-validation: (RSS / n) / (1 - C / n)^2 with C = M + penalty (M - 1) / 2
-/// effective parameters (Friedman 1991, eq. 30 and 32). Infinite once C reaches n.
+/// effective parameters (Friedman 1991, eq. 30 and 32). Infinite once C reaches n. A penalty of
+/// -1 stands for C = 0.
 pub fn gcv(rss: f64, n: usize, n_terms: usize, penalty: f64) -> f64 {
     let n = n as f64;
     let m = n_terms as f64;
-    let effective = m + penalty * (m - 1.0) / 2.0;
+    let effective = if penalty == -1.0 {
+        0.0
+    } else {
+        m + penalty * (m - 1.0) / 2.0
+    };
     if effective >= n {
         return f64::INFINITY;
     }
@@ -297,57 +359,6 @@ pub fn gcv(rss: f64, n: usize, n_terms: usize, penalty: f64) -> f64 {
 
 fn default_max_terms(p: usize) -> usize {
     (2 * p).clamp(20, 200) + 1
-}
-
-fn check_options(options: &Options) -> Result<(), Error> {
-    let wrong = |what: String| Err(Error::InvalidArgument(what));
-    match options {
-        Options {
-            max_terms: Some(0), ..
-        } => wrong("max_terms is 0; ask for 1 or more".to_owned()),
-        Options {
-            max_terms: Some(most),
-            ..
-        } if *most > MOST_TERMS => wrong(format!(
-            "max_terms is {most}; a forward pass makes at most {MOST_TERMS}"
-        )),
-        Options { max_degree, .. } if !(1..=crate::MAX_DEGREE).contains(max_degree) => {
-            wrong(format!(
-                "max_degree is {max_degree}; expected 1 to {}",
-                crate::MAX_DEGREE
-            ))
-        }
-        Options { penalty, .. } if !(penalty.is_finite() && *penalty >= 0.0) => wrong(format!(
-            "penalty is {penalty}; expected a number of 0 or more"
-        )),
-        Options {
-            thresh: Some(thresh),
-            ..
-        } if !(0.0..1.0).contains(thresh) => wrong(format!(
-            "thresh is {thresh}; expected 0 or more and less than 1"
-        )),
-        Options {
-            max_bins: Some(bins),
-            ..
-        } if !(2..=MOST_BINS).contains(bins) => {
-            wrong(format!("max_bins is {bins}; expected 2 to {MOST_BINS}"))
-        }
-        Options {
-            max_bins: Some(_),
-            compat: true,
-            ..
-        } => wrong(
-            "knots=\"hist\" cannot keep R's rules; leave out compat or ask for knots=\"exact\""
-                .to_owned(),
-        ),
-        Options {
-            minspan: Some(0), ..
-        } => wrong("minspan is 0; expected 1 or more, or None to choose it".to_owned()),
-        Options {
-            nprune: Some(0), ..
-        } => wrong("nprune is 0; expected 1 or more, or None for no bound".to_owned()),
-        _ => Ok(()),
-    }
 }
 
 fn figures(

@@ -6,7 +6,7 @@
 
 use super::workers::Workers;
 
-/// A column whose part outside the frame is smaller than this share of it adds nothing.
+/// See [`Frame::dependent`].
 const DEPENDENT: f64 = 1e-6;
 /// Below this share of the norm before, a pass is not the last.
 const REPEAT: f64 = 0.1;
@@ -20,6 +20,8 @@ pub(super) struct Frame {
     pub(super) z: Vec<Vec<f64>>,
     /// Residual of each response.
     pub(super) residual: Vec<Vec<f64>>,
+    /// A column whose part outside the frame is smaller than this share of it adds nothing.
+    pub(super) dependent: f64,
 }
 
 impl Frame {
@@ -29,6 +31,7 @@ impl Frame {
             r: Vec::new(),
             z: vec![Vec::new(); responses.len()],
             residual: responses.to_vec(),
+            dependent: DEPENDENT,
         }
     }
 
@@ -85,7 +88,7 @@ impl Frame {
             along.extend(self.take_away(own, before, workers).swap_remove(0));
             let mut norm = dot(&own[0], &own[0]).sqrt();
             let mut last = whole[k];
-            while norm <= REPEAT * last && norm > DEPENDENT * whole[k] {
+            while norm <= REPEAT * last && norm > self.dependent * whole[k] {
                 let more = self.take_away(own, 0, workers).swap_remove(0);
                 for (along, more) in along.iter_mut().zip(more) {
                     *along += more;
@@ -93,7 +96,7 @@ impl Frame {
                 last = norm;
                 norm = dot(&own[0], &own[0]).sqrt();
             }
-            let is_new = norm > DEPENDENT * whole[k];
+            let is_new = norm > self.dependent * whole[k];
             if is_new {
                 along.push(norm);
                 self.adopt(column, norm, along);
@@ -101,6 +104,24 @@ impl Frame {
             added.push(is_new);
         }
         added
+    }
+
+    /// What is left of a column outside the frame: its squared norm, and its product with each
+    /// residual.
+    pub(super) fn remainder(&self, column: Vec<f64>, workers: &Workers) -> (f64, Vec<f64>) {
+        let mut own = [column];
+        for _ in 0..2 {
+            self.take_away(&mut own, 0, workers);
+        }
+        let along = self.residual.iter().map(|r| dot(&own[0], r)).collect();
+        (dot(&own[0], &own[0]), along)
+    }
+
+    /// Multiply each response by its factor.
+    pub(super) fn multiply(&mut self, factors: &[f64]) {
+        for ((z, residual), factor) in self.z.iter_mut().zip(&mut self.residual).zip(factors) {
+            z.iter_mut().chain(residual).for_each(|v| *v *= factor);
+        }
     }
 
     fn adopt(&mut self, mut column: Vec<f64>, norm: f64, coordinates: Vec<f64>) {

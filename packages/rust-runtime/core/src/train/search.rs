@@ -13,20 +13,35 @@
 //! and the same for NL and cL. q'h at every knot comes from two sums per segment between knots.
 //! The left hinge adds nothing to the space, as h+ - h- = p (x - t).
 
-use super::data::{Kind, Variable};
+use super::data::Variable;
 use super::grid::Segments;
 use super::group::Values;
 use super::orthogonal::Frame;
+
+/// A squared norm that shrank to this share may be rounding.
+const DOUBTFUL: f64 = 1e-7;
+/// Computed exactly, one of this share is rounding.
+const NOTHING: f64 = 1e-16;
 
 /// What a candidate must satisfy at this step.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rules {
     /// A linear partner with less than this share of its norm outside the frame is in its span.
     pub(super) linear: f64,
-    /// A hinge with less than this share of its norm outside the frame is refused.
-    pub(super) hinge: f64,
-    /// A knot must gain more than the one above it by this share to be preferred.
+    /// So is one with no more than this squared norm.
+    pub(super) linear_least: f64,
+    /// Whether a linear partner may enter at all.
+    pub(super) new_form: bool,
+    /// Whether a hinge has its left one beside it also when the partner is in the span.
+    pub(super) always_pair: bool,
+    /// A hinge with less than this share of its norm outside the frame is refused: one that enters
+    /// alone, one that enters with its partner.
+    pub(super) hinge: [f64; 2],
+    /// A knot must gain more than what came before by this share, and by this much.
     pub(super) tie: f64,
+    pub(super) margin: f64,
+    /// A knot that gains this much or more is refused.
+    pub(super) most: f64,
 }
 
 /// What a candidate would add to the model.
@@ -191,7 +206,7 @@ impl Side {
         for (k, side) in sides.iter_mut().enumerate() {
             let own: Vec<[f64; 4]> = squares.iter().skip(k).step_by(n_sides).copied().collect();
             let on: Vec<u32> = own.iter().map(|sums| sums[3] as u32).collect();
-            if view.variable.kind == Kind::Numeric {
+            if !side.knots.is_empty() {
                 side.at = choose(k, &on);
             }
             side.linear_norm = linear[k];
@@ -244,8 +259,12 @@ impl Side {
 
     /// Find the best candidate: knots from the top, the first of equals.
     pub(super) fn search(&mut self, rules: Rules) {
-        let partner_is_free =
-            !self.linear_refused && self.linear_norm > rules.linear * self.linear_scale;
+        let partner_is_free = rules.new_form
+            && !self.linear_refused
+            && self.linear_norm > rules.linear * self.linear_scale
+            && self.linear_norm > rules.linear_least;
+        let pair = partner_is_free || (rules.always_pair && rules.new_form);
+        let tolerance = rules.hinge[usize::from(partner_is_free)];
         let partner_gain: f64 = if partner_is_free {
             self.linear_along.iter().map(|c| c * c).sum::<f64>() / self.linear_norm
         } else {
@@ -256,11 +275,14 @@ impl Side {
         } else {
             0.0
         };
-        let mut best: Option<Candidate> = None;
+        let mut best: Option<Candidate> = partner_is_free.then_some(Candidate {
+            gain: partner_gain,
+            addition: Addition::Linear,
+        });
         for s in 0..self.at.len() {
             let share = self.cross[s] * per_linear;
             let norm = self.norm[s] - share * self.cross[s];
-            if norm <= rules.hinge * f64::from(self.scale[s]) || norm.is_nan() {
+            if norm <= tolerance * f64::from(self.scale[s]) || norm.is_nan() {
                 continue;
             }
             let beyond: f64 = self
@@ -270,8 +292,9 @@ impl Side {
                 .map(|(c, linear)| (c[s] - share * linear).powi(2))
                 .sum();
             let gain = partner_gain + beyond / norm;
-            if best.is_none_or(|best| gain > best.gain * (1.0 + rules.tie)) {
-                let addition = if partner_is_free {
+            let so_far = best.map_or(0.0, |best| best.gain);
+            if gain > so_far * (1.0 + rules.tie) + rules.margin && gain < rules.most {
+                let addition = if pair {
                     Addition::Pair(s)
                 } else {
                     Addition::Right(s)
@@ -279,17 +302,23 @@ impl Side {
                 best = Some(Candidate { gain, addition });
             }
         }
-        if best.is_none() && partner_is_free {
-            best = Some(Candidate {
-                gain: partner_gain,
-                addition: Addition::Linear,
-            });
-        }
         self.best = best;
     }
 
     pub(super) fn best(&self) -> Option<Candidate> {
         self.best
+    }
+
+    /// Whether rounding may have made up what is left of the linear partner.
+    pub(super) fn linear_is_doubtful(&self) -> bool {
+        !self.linear_refused && self.linear_norm <= DOUBTFUL * self.linear_scale
+    }
+
+    /// Put exact values in the place of doubtful ones; with next to no norm it is in the span.
+    pub(super) fn set_linear(&mut self, norm: f64, along: Vec<f64>) {
+        self.linear_refused = norm <= NOTHING * self.linear_scale;
+        self.linear_norm = norm;
+        self.linear_along = along;
     }
 
     pub(super) fn knot(&self, s: usize) -> f64 {

@@ -1,5 +1,5 @@
 # Fit R earth on one train/test pair per line of jobs.csv and print the figures as CSV.
-# Called by scripts/compare_r_earth.py; the settings are those it gives to pymars.Earth.
+# Called by scripts/parity/held_out.py; the settings are those it gives to pymars.Earth.
 suppressMessages(library(earth))
 folder <- commandArgs(trailingOnly = TRUE)[1]
 jobs <- read.csv(file.path(folder, "jobs.csv"))

@@ -1,0 +1,165 @@
+//! What the search knows under each parent, and what R's rules make of it.
+
+use super::{ALMOST_ZERO, Form, LEAST_SQUARES, Pass, Searched};
+use crate::error::Error;
+use crate::train::data::Prepared;
+use crate::train::group::{Grids, Group, refresh};
+use crate::train::knots::{Room, Spans};
+use crate::train::orthogonal::Frame;
+use crate::train::search::{Rules, Since};
+use crate::train::workers::Workers;
+
+/// The least share of a hinge outside the model: much while the model is small.
+const EARLY_TOLERANCE: f64 = 0.01;
+const TOLERANCE: f64 = 1e-5;
+const EARLY_SLOTS: usize = 15;
+/// The same with weights, where R has a full regression for each knot: what double precision tells.
+const WEIGHTED_TOLERANCE: f64 = 1e-11;
+
+impl Pass<'_> {
+    /// Bring the state under a parent up to date, or set it up.
+    pub(super) fn prepare(
+        &mut self,
+        term: usize,
+        alive: &mut dyn FnMut() -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        if self.place[term].is_none() {
+            let mut terms = vec![term];
+            let is_pair = |next: &usize| self.basis.is_pair(term, *next);
+            if self.options.allowed.is_for_both_sides() {
+                terms.extend(
+                    Some(term + 1)
+                        .filter(|next| *next < self.basis.len())
+                        .filter(is_pair),
+                );
+            }
+            let mut group = self.group_of(&terms)?;
+            let new = std::slice::from_mut(&mut group);
+            let context = (self.prepared, &self.frame, self.workers);
+            refresh(new, 1, Since::Now, false, context, alive)?;
+            for (side, &term) in terms.iter().enumerate() {
+                self.place[term] = Some((self.searched.len(), side));
+            }
+            let seen = self.frame.len();
+            self.searched.push(Searched { group, seen });
+        }
+        let (prepared, frame, workers) = (self.prepared, &self.frame, self.workers);
+        if let Some((g, _)) = self.place[term] {
+            let searched = &mut self.searched[g];
+            let own = std::slice::from_mut(&mut searched.group);
+            let context = (prepared, frame, workers);
+            refresh(own, searched.seen, Since::Before, false, context, alive)?;
+            searched.seen = frame.len();
+            settle_doubts(&mut searched.group, prepared, frame, workers);
+        }
+        Ok(())
+    }
+
+    pub(super) fn group_of(&self, terms: &[usize]) -> Result<Group, Error> {
+        let (prepared, options) = (self.prepared, self.options);
+        let columns: Vec<Vec<f64>> = terms.iter().map(|&term| self.values(term)).collect();
+        let free = options.free_variables(terms[0], &self.basis, prepared)?;
+        let spans: Vec<Spans> = columns
+            .iter()
+            .map(|column| {
+                let room = Room {
+                    n: prepared.n(),
+                    n_on: column.iter().filter(|&&p| p > 0.0).count(),
+                    p: prepared.variables.len(),
+                    degree: self.basis.degree(terms[0]) + 1,
+                };
+                Spans::new(options, room)
+            })
+            .collect();
+        let columns: Vec<&[f64]> = columns.iter().map(|column| &column[..]).collect();
+        let grids = Grids::Own {
+            weighted: self.weighted,
+        };
+        let state = (prepared, &self.frame, self.workers);
+        Ok(Group::new(
+            terms.to_vec(),
+            &columns,
+            &free,
+            &spans,
+            grids,
+            state,
+        ))
+    }
+
+    /// Find the best candidate of every variable under the parents that are up to date.
+    pub(super) fn search(&mut self, bound: f64) {
+        let slots = self.queue.slots();
+        let shares: Vec<f64> = (0..self.prepared.variables.len())
+            .map(|v| self.share(v))
+            .collect();
+        let forms: Vec<Option<Vec<usize>>> =
+            (0..self.basis.len()).map(|t| self.old_form(t)).collect();
+        let (weighted, unit) = (self.weighted, self.unit);
+        for searched in &mut self.searched {
+            if searched.seen < self.frame.len() {
+                continue;
+            }
+            let parents = searched.group.parents.clone();
+            let rules = |variable: usize, side: usize| {
+                let is_old = |form: &Vec<usize>| form.contains(&variable);
+                let common = Rules {
+                    linear: 0.0,
+                    linear_least: LEAST_SQUARES,
+                    new_form: !forms[parents[side]].as_ref().is_some_and(is_old),
+                    always_pair: false,
+                    hinge: [slots, slots + 1].map(|slot| {
+                        if slot < EARLY_SLOTS {
+                            EARLY_TOLERANCE
+                        } else {
+                            TOLERANCE
+                        }
+                    }),
+                    tie: 0.0,
+                    margin: 0.0,
+                    most: bound / shares[variable],
+                };
+                if weighted {
+                    Rules {
+                        linear_least: 0.0,
+                        always_pair: true,
+                        hinge: [WEIGHTED_TOLERANCE; 2],
+                        margin: ALMOST_ZERO * unit,
+                        most: f64::INFINITY,
+                        ..common
+                    }
+                } else {
+                    common
+                }
+            };
+            searched.group.search(rules, self.workers);
+        }
+    }
+
+    /// Variables that would not give a parent's children a new form: when every term has just the
+    /// variables of the parent and one more, that one.
+    pub(super) fn old_form(&self, parent: usize) -> Option<Vec<usize>> {
+        let Form::One(set) = &self.form else {
+            return None;
+        };
+        let own = self.variables(parent);
+        let more: Vec<usize> = set.iter().copied().filter(|v| !own.contains(v)).collect();
+        (more.len() == 1 && set.len() == own.len() + 1).then_some(more)
+    }
+}
+
+/// Recompute what is left of a linear partner where subtraction has used up its digits.
+fn settle_doubts(group: &mut Group, prepared: &Prepared, frame: &Frame, workers: &Workers) {
+    for block in &mut group.blocks {
+        let variable = &prepared.variables[block.variable];
+        for (k, side) in block.sides.iter_mut().enumerate() {
+            if side.linear_is_doubtful() {
+                let mut column = group.values.column(k, prepared.n());
+                for (p, x) in column.iter_mut().zip(&variable.values) {
+                    *p *= x - variable.centre;
+                }
+                let (norm, along) = frame.remainder(column, workers);
+                side.set_linear(norm, along);
+            }
+        }
+    }
+}
