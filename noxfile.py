@@ -252,7 +252,7 @@ def sign(session: nox.Session) -> None:
 
 @task(name="bench-peers")
 def bench_peers(session: nox.Session) -> None:
-    """Have R earth fit the problems of the tests again, and record held-out R squared beside its."""
+    """Have R earth fit the problems of the tests, and record held-out R squared beside its."""
     users(session)
     session.run("python", "scripts/parity/reference.py")
     session.run("python", "scripts/parity/held_out.py")

@@ -14,8 +14,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from problems import PROBLEMS, SEED
-from tables import DRAWN
+from problems import PROBLEMS, SEED  # type: ignore[import-not-found]
+from tables import DRAWN  # type: ignore[import-not-found]
 
 FOLDER = Path(__file__).resolve().parents[2] / "tests" / "parity"
 RESPONSES = {"trees": ["Volume"], "ozone1": ["O3"], "etitanic": ["survived"]}

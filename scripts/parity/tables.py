@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from sklearn.datasets import load_diabetes
 
-Table = pd.DataFrame
+Table = Any  # a DataFrame; pandas comes without types here
 Random = np.random.Generator
 
 
@@ -66,7 +66,7 @@ def ties(seed: int, n: int = 300, p: int = 4) -> Table:
 
 
 def responses(seed: int, n: int = 250, p: int = 4) -> Table:
-    """Draw three responses of different scales on shared curves."""
+    """Draw three responses of different size on the same columns."""
     random = np.random.default_rng(seed)
     X = random.normal(size=(n, p))
     first = np.maximum(X[:, 0], 0) - X[:, 1]

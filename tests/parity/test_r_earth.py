@@ -87,7 +87,9 @@ def their_terms(model: dict[str, Any]) -> list[tuple[Any, ...]]:
 
     def plain(name: str, direction: int, cut: float) -> tuple[str, int, float]:
         is_flag = any(name.startswith(flag) for flag in flags)
-        return (name, 2, 0.0) if direction == 2 or (is_flag and cut == 0) else (name, direction, cut)
+        return (
+            (name, 2, 0.0) if direction == 2 or (is_flag and cut == 0) else (name, direction, cut)
+        )
 
     selected = [model["terms"][k] for k in model["selected"]]
     return [tuple(sorted(plain(*factor) for factor in term)) for term in selected]

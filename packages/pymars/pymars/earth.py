@@ -461,7 +461,10 @@ class Earth(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             return []
         from pymars.folds import draw_folds
 
-        nfold, ncross = whole_number(self.nfold, "nfold") or 0, whole_number(self.ncross, "ncross") or 0
+        nfold, ncross = (
+            whole_number(self.nfold, "nfold") or 0,
+            whole_number(self.ncross, "ncross") or 0,
+        )
         drawn = draw_folds(responses, nfold, ncross, bool(self.stratify), self.random_state)
         rows: list[list[int]] = drawn.tolist()
         return rows
