@@ -86,8 +86,8 @@ pub(crate) fn complementary(eta: f64) -> (f64, f64) {
     }
     // u (1 - u/2! + u^2/3! - ...) keeps the digits that 1 - exp(-u) would lose.
     let mut sum = 0.0;
-    for factorial in FACTORIALS.iter().skip(1).rev() {
-        sum = sum * -u + 1.0 / factorial;
+    for coefficient in INVERSE_FACTORIALS.iter().skip(1).rev() {
+        sum = sum * -u + coefficient;
     }
     (u * sum, exp(-u))
 }
@@ -106,24 +106,17 @@ fn softmax(row: &mut [f64]) {
     }
 }
 
-/// 0! to 14!
-const FACTORIALS: [f64; 15] = [
-    1.0,
-    1.0,
-    2.0,
-    6.0,
-    24.0,
-    120.0,
-    720.0,
-    5040.0,
-    40320.0,
-    362880.0,
-    3628800.0,
-    39916800.0,
-    479001600.0,
-    6227020800.0,
-    87178291200.0,
-];
+/// 1/0! to 1/14!, each rounded once.
+const INVERSE_FACTORIALS: [f64; 15] = {
+    let mut table = [1.0; 15];
+    let (mut factorial, mut i) = (1.0, 1);
+    while i < 15 {
+        factorial *= i as f64;
+        table[i] = 1.0 / factorial;
+        i += 1;
+    }
+    table
+};
 const LOG2_E: f64 = std::f64::consts::LOG2_E;
 /// ln 2 in two parts; a whole number of up to 11 bits times the first is exact.
 const LN2_HIGH: f64 = f64::from_bits(0x3fe6_2e42_fee0_0000);
@@ -143,8 +136,8 @@ pub(crate) fn exp(x: f64) -> f64 {
     let k = (x * LOG2_E).round_ties_even();
     let r = (x - k * LN2_HIGH) - k * LN2_LOW;
     let mut sum = 0.0;
-    for factorial in FACTORIALS.iter().rev() {
-        sum = sum * r + 1.0 / factorial;
+    for coefficient in INVERSE_FACTORIALS.iter().rev() {
+        sum = sum * r + coefficient;
     }
     // In two steps, so that neither power leaves the range; the first product is exact.
     let half = (k / 2.0).floor();

@@ -1,17 +1,21 @@
 //! An orthonormal frame of the columns, so that the scoring equations stay well conditioned.
 
+use std::ops::Range;
+
 use crate::error::Error;
 
 /// A column whose part outside the frame is smaller than this share of it gets the coefficient 0.
 const DEPENDENT: f64 = 1e-9;
+/// Gram-Schmidt runs again when a pass left less than this share of the norm.
+const REPEAT: f64 = 0.5;
 /// A pivot below this share of the largest diagonal is rounding.
 const SINGULAR: f64 = 1e-13;
+/// Rows taken together, so that their part of every column stays in the cache.
+pub(super) const BLOCK: usize = 2048;
 
-/// B = QR: Q row by row, R column by column.
+/// B = QR, both column by column.
 pub(super) struct Frame {
-    /// Columns of Q.
-    pub(super) m: usize,
-    q: Vec<f64>,
+    q: Vec<Vec<f64>>,
     r: Vec<Vec<f64>>,
     /// Columns of B that Q stands for.
     kept: Vec<usize>,
@@ -35,17 +39,21 @@ impl Frame {
             let mut column = given[j * n..][..n].to_vec();
             let whole = norm(&column);
             let mut coordinates = vec![0.0; columns.len()];
-            // Twice is enough (Kahan; Parlett 1980).
-            for _ in 0..2 {
-                for (coordinate, q) in coordinates.iter_mut().zip(&columns) {
-                    let along: f64 = q.iter().zip(&column).map(|(q, c)| q * c).sum();
-                    *coordinate += along;
-                    for (value, q) in column.iter_mut().zip(q) {
-                        *value -= along * q;
+            let (mut before, mut rest) = (f64::INFINITY, whole);
+            // Again where much was taken away, as that leaves rounding behind.
+            while rest > DEPENDENT * whole && rest < REPEAT * before {
+                let along = products(&columns, &column);
+                for (block, part) in column.chunks_mut(BLOCK).enumerate() {
+                    for (q, along) in columns.iter().zip(&along) {
+                        add(part, -along, &q[block * BLOCK..]);
                     }
                 }
+                for (coordinate, along) in coordinates.iter_mut().zip(&along) {
+                    *coordinate += along;
+                }
+                before = rest;
+                rest = norm(&column);
             }
-            let rest = norm(&column);
             if rest <= DEPENDENT * whole {
                 continue;
             }
@@ -55,23 +63,60 @@ impl Frame {
             r.push(coordinates);
             kept.push(j);
         }
-        let (all, m) = (m, columns.len());
-        let mut q = vec![0.0; n * m];
-        transpose(&columns.concat(), n, &mut q);
-        Ok(Frame { m, q, r, kept, all })
+        Ok(Frame {
+            q: columns,
+            r,
+            kept,
+            all: m,
+        })
     }
 
-    pub(super) fn rows(&self) -> std::slice::ChunksExact<'_, f64> {
-        self.q.chunks_exact(self.m)
+    /// Columns of Q.
+    pub(super) fn width(&self) -> usize {
+        self.q.len()
     }
 
-    pub(super) fn row(&self, i: usize) -> &[f64] {
-        &self.q[i * self.m..][..self.m]
+    /// Q times coordinates.
+    pub(super) fn predictors(&self, coordinates: &[f64]) -> Vec<f64> {
+        let mut sum = vec![0.0; self.q.first().map_or(0, Vec::len)];
+        for (block, part) in sum.chunks_mut(BLOCK).enumerate() {
+            for (q, factor) in self.q.iter().zip(coordinates) {
+                add(part, *factor, &q[block * BLOCK..]);
+            }
+        }
+        sum
+    }
+
+    /// Add Q' times a value per row of some rows.
+    pub(super) fn add_score(&self, values: &[f64], rows: &Range<usize>, sum: &mut [f64]) {
+        for (slot, q) in sum.iter_mut().zip(&self.q) {
+            *slot += dot(values, &q[rows.clone()]);
+        }
+    }
+
+    /// Add Q' W Q for some rows to the lines of a matrix, from column `at` on; lines that end
+    /// early take what fits.
+    pub(super) fn add_information(
+        &self,
+        weights: &[f64],
+        rows: &Range<usize>,
+        (lines, at): (&mut [Vec<f64>], usize),
+    ) {
+        let mut weighted = vec![0.0; weights.len()];
+        for (line, q) in lines.iter_mut().zip(&self.q) {
+            let values = q[rows.clone()].iter().zip(weights);
+            for (slot, (q, w)) in weighted.iter_mut().zip(values) {
+                *slot = q * w;
+            }
+            for (slot, q) in line[at..].iter_mut().zip(&self.q) {
+                *slot += dot(&weighted, &q[rows.clone()]);
+            }
+        }
     }
 
     /// Coordinates of a multiple of the first column, the intercept.
     pub(super) fn intercept(&self, value: f64) -> Vec<f64> {
-        let mut coordinates = vec![0.0; self.m];
+        let mut coordinates = vec![0.0; self.width()];
         coordinates[0] = value * self.r[0][0];
         coordinates
     }
@@ -80,7 +125,7 @@ impl Frame {
     pub(super) fn coefficients(&self, coordinates: &[f64]) -> Vec<f64> {
         let mut left = coordinates.to_vec();
         let mut coefficients = vec![0.0; self.all];
-        for j in (0..self.m).rev() {
+        for j in (0..self.width()).rev() {
             let b = left[j] / self.r[j][j];
             coefficients[self.kept[j]] = b;
             for (slot, r) in left[..j].iter_mut().zip(&self.r[j]) {
@@ -119,6 +164,18 @@ pub(super) fn solve(mut h: Vec<Vec<f64>>, mut g: Vec<f64>) -> Option<Vec<f64>> {
     g.iter().all(|v| v.is_finite()).then_some(g)
 }
 
+/// Q'c, block by block of rows.
+fn products(columns: &[Vec<f64>], column: &[f64]) -> Vec<f64> {
+    let mut sums = vec![0.0; columns.len()];
+    for (block, part) in column.chunks(BLOCK).enumerate() {
+        let from = block * BLOCK;
+        for (sum, q) in sums.iter_mut().zip(columns) {
+            *sum += dot(part, &q[from..from + part.len()]);
+        }
+    }
+    sums
+}
+
 /// Turn a row-major table of `width` columns into one of as many rows, tile by tile.
 fn transpose(from: &[f64], width: usize, to: &mut [f64]) {
     const TILE: usize = 32;
@@ -135,5 +192,25 @@ fn transpose(from: &[f64], width: usize, to: &mut [f64]) {
 }
 
 fn norm(column: &[f64]) -> f64 {
-    column.iter().map(|v| v * v).sum::<f64>().sqrt()
+    dot(column, column).sqrt()
+}
+
+fn add(sum: &mut [f64], factor: f64, values: &[f64]) {
+    for (slot, value) in sum.iter_mut().zip(values) {
+        *slot += factor * value;
+    }
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    // Eight sums that do not wait for each other; their order is fixed.
+    let mut sums = [0.0; 8];
+    let (a_blocks, b_blocks) = (a.chunks_exact(8), b.chunks_exact(8));
+    let rest = a_blocks.remainder().iter().zip(b_blocks.remainder());
+    let tail: f64 = rest.map(|(a, b)| a * b).sum();
+    for (a, b) in a_blocks.zip(b_blocks) {
+        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+            *sum += a * b;
+        }
+    }
+    sums.iter().sum::<f64>() + tail
 }

@@ -89,14 +89,18 @@ pub fn refit(
     let mut coefficients: Vec<Vec<f64>> = Vec::with_capacity(k);
     let mut figures = Vec::new();
     if family == Family::Multinomial {
-        check_size(k, frame.m)?;
+        check_size(k, frame.width())?;
         let y: Vec<f64> = rows
             .iter()
             .flat_map(|&i| (0..k).map(move |j| data.y.get(i, j)))
             .collect();
         let (found, went) = scoring::classes(&frame, (&y, &weights), k, go_on)?;
         coefficients.push(vec![0.0; m]);
-        coefficients.extend(found.chunks_exact(frame.m).map(|g| frame.coefficients(g)));
+        coefficients.extend(
+            found
+                .chunks_exact(frame.width())
+                .map(|g| frame.coefficients(g)),
+        );
         figures.push(went);
     } else {
         for j in 0..k {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::family::{Family, Row, share};
-use super::frame::{Frame, solve};
+use super::frame::{BLOCK, Frame, solve};
 use super::{Figures, Outcome};
 use crate::error::Error;
 use crate::link::Link;
@@ -11,8 +11,6 @@ use crate::link::Link;
 /// Scoring ends when the deviance changes by less than this share.
 const TOLERANCE: f64 = 1e-12;
 const MOST_STEPS: usize = 100;
-/// Rows between two questions whether to go on.
-const BLOCK: usize = 1 << 14;
 const MOST_HALVINGS: usize = 30;
 /// Where a coefficient runs to infinity, steps go on moving some linear predictor by about 1 when
 /// the deviance no longer changes by more than `STILL`; at a maximum both end together.
@@ -186,7 +184,7 @@ struct Single<'a> {
 
 impl Problem for Single<'_> {
     fn predictors(&self, parameters: &[f64]) -> Vec<f64> {
-        self.frame.rows().map(|q| dot(q, parameters)).collect()
+        self.frame.predictors(parameters)
     }
 
     fn deviance(&self, predictors: &[f64]) -> f64 {
@@ -196,15 +194,15 @@ impl Problem for Single<'_> {
     }
 
     fn add_equations(&self, predictors: &[f64], rows: Range<usize>, sums: &mut Equations) {
-        for i in rows {
-            let q = self.frame.row(i);
+        let (mut weights, mut scores) = (Vec::new(), Vec::new());
+        for i in rows.clone() {
             let row = Row::new(self.family, self.link, self.y[i], predictors[i]);
-            add(&mut sums.score, self.weights[i] * row.score, q);
-            let weight = self.weights[i] * row.information;
-            for (j, line) in sums.information.iter_mut().enumerate() {
-                add(line, weight * q[j], q);
-            }
+            weights.push(self.weights[i] * row.information);
+            scores.push(self.weights[i] * row.score);
         }
+        self.frame.add_score(&scores, &rows, &mut sums.score);
+        let lines = &mut sums.information[..];
+        self.frame.add_information(&weights, &rows, (lines, 0));
     }
 }
 
@@ -229,9 +227,14 @@ impl Several<'_> {
 
 impl Problem for Several<'_> {
     fn predictors(&self, parameters: &[f64]) -> Vec<f64> {
-        let m = self.frame.m;
-        let row = |q| parameters.chunks_exact(m).map(move |part| dot(q, part));
-        self.frame.rows().flat_map(row).collect()
+        let mut predictors = vec![0.0; self.weights.len() * self.others];
+        for (k, part) in parameters.chunks_exact(self.frame.width()).enumerate() {
+            let slots = predictors.iter_mut().skip(k).step_by(self.others);
+            for (slot, value) in slots.zip(self.frame.predictors(part)) {
+                *slot = value;
+            }
+        }
+        predictors
     }
 
     fn deviance(&self, predictors: &[f64]) -> f64 {
@@ -250,35 +253,33 @@ impl Problem for Several<'_> {
     }
 
     fn add_equations(&self, predictors: &[f64], rows: Range<usize>, sums: &mut Equations) {
-        let (m, others) = (self.frame.m, self.others);
+        let (m, others) = (self.frame.width(), self.others);
+        let mut shares = Vec::with_capacity(rows.len() * others);
         let mut p = Vec::new();
-        for i in rows {
-            let (q, w) = (self.frame.row(i), self.weights[i]);
-            let y = &self.y[i * (others + 1)..][..others + 1];
-            let p = self.shares(&predictors[i * others..][..others], &mut p);
-            for k in 0..others {
-                let part = &mut sums.score[k * m..][..m];
-                add(part, w * (y[k + 1] - p[k + 1]), q);
-                for l in 0..=k {
-                    let same = f64::from(k == l);
-                    let weight = w * p[k + 1] * (same - p[l + 1]);
-                    for (j, line) in sums.information[k * m..][..m].iter_mut().enumerate() {
-                        let end = (l * m + m).min(line.len());
-                        add(&mut line[l * m..end], weight * q[j], q);
-                    }
+        for i in rows.clone() {
+            let eta = &predictors[i * others..][..others];
+            shares.extend_from_slice(&self.shares(eta, &mut p)[1..]);
+        }
+        let mut values = vec![0.0; rows.len()];
+        for k in 0..others {
+            for ((slot, p), i) in values
+                .iter_mut()
+                .zip(shares.chunks(others))
+                .zip(rows.clone())
+            {
+                *slot = self.weights[i] * (self.y[i * (others + 1) + k + 1] - p[k]);
+            }
+            let part = &mut sums.score[k * m..][..m];
+            self.frame.add_score(&values, &rows, part);
+            for l in 0..=k {
+                let same = f64::from(k == l);
+                let each = values.iter_mut().zip(shares.chunks(others));
+                for ((slot, p), i) in each.zip(rows.clone()) {
+                    *slot = self.weights[i] * p[k] * (same - p[l]);
                 }
+                let lines = &mut sums.information[k * m..][..m];
+                self.frame.add_information(&values, &rows, (lines, l * m));
             }
         }
     }
-}
-
-/// Add a multiple of q; q may be longer.
-fn add(sum: &mut [f64], factor: f64, q: &[f64]) {
-    for (slot, value) in sum.iter_mut().zip(q) {
-        *slot += factor * value;
-    }
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
