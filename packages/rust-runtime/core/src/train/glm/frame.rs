@@ -94,8 +94,8 @@ impl Frame {
         }
     }
 
-    /// Add Q' W Q for some rows to the lines of a matrix, from column `at` on; lines that end
-    /// early take what fits.
+    /// Add the products of the columns under weights, for some rows, to the lines of a matrix from
+    /// column `at` on; a short line takes what it holds.
     pub(super) fn add_information(
         &self,
         weights: &[f64],
