@@ -84,7 +84,10 @@ class Judge:
             rest = cut[place + 1].start if place + 1 < len(cut) else None
             following = unit.after if rest is None else unit.text[rest : rest + _ANSWER]
             asked = place > 0 and _WHAT_IS.match(cut[place - 1].text) and cut[place - 1].question
-            if asked and cut[place].words[0].low in ("a", "an", "the"):
+            if asked and (
+                cut[place].words[0].low in ("a", "an", "the")
+                or not self._acts_at_all(read[place][0])
+            ):
                 continue
             for thing in here:
                 if thing.status == "" and not self._excused(
@@ -200,6 +203,10 @@ class Judge:
             reading.is_finite(i) and reading.low(i) not in _STATES
             for i in range(clause.start + 1, clause.end)
         )
+
+    def _acts_at_all(self, reading: Reading) -> bool:
+        """Whether a sentence has a verb; an answer without one only names what was asked for."""
+        return reading.predicate(0, len(reading.words)) is not None
 
     def lead(self, text: str) -> Status:
         """Say what a lead-in makes of what follows it."""

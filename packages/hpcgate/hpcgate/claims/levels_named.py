@@ -27,7 +27,7 @@ _DECLARED = (
     r"\b(?P<level>H[0-4])\b(?:\s*\([^()]{1,60}\))?\s*[:=–—-]\s*(?:is\s+)?(?:now\s+|already\s+)?"
     r"(?:done|implemented|complete|reached|met|satisfied|achieved|fulfilled|passed|yes)\b",
     r"\bimplemented\s*:\s*(?:H[0-4]\s*(?:,|to|through|and|–|-|\.\.)\s*)*(?P<level>H[0-4])\b",
-    r"\b(?P<level>H[0-4])\s+requirements?\s+(?:is|are)\s+(?:all\s+|now\s+)*"
+    r"\b(?P<level>H[0-4])\s+(?:requirements?|level|contract|tier)\s+(?:is|are)\s+(?:all\s+|now\s+)*"
     r"(?:met|satisfied|fulfilled|complete)\b",
     r"\b(?P<level>H[1-4])\s+(?:adapter|path|tier|mode|back\s?end|features?|code)\s+(?:is|are)\s+"
     r"(?:now\s+|always\s+)?(?:used|active|enabled|on|live)\b",

@@ -16,13 +16,15 @@ if TYPE_CHECKING:
 __all__ = ["foreign_name"]
 
 _LONGEST = 7
+_ACRONYM = 3
 _INSIDE = word_set("of in on for with by from to at over across under into that who whose as")
 # What a project does; `Back ends ...` and `Speed limits ...` are no names.
 _DOES = word_set(
     "is uses supports runs offers provides ships needs relies trains includes spawns launches"
-    " targets implements distributes compiles employs exploits leverages utilises utilizes has lets"
-    " parallelises parallelizes schedules dispatches wraps accelerates offloads requires allows"
-    " executes handles delivers brings comes works scales"
+    " targets implements distributes compiles employs exploits leverages utilises utilizes has"
+    " lets parallelises parallelizes schedules dispatches wraps accelerates offloads requires"
+    " allows executes handles delivers brings comes works scales operates owns hosts sells"
+    " buys bought runs ran serves rents maintains publishes dropped added"
 )
 _ARTICLES = word_set(
     "the a an this that these those you we they i he she it everyone one why how where when what"
@@ -53,6 +55,8 @@ def _is_name(reading: Reading, place: int, start: int, verb: int) -> bool:
     text = word.text
     if place in reading.inside_terms or word.low in reading.lexicon.parts:
         return False
+    if text.isupper() and len(text) >= _ACRONYM:
+        return place == 0 and verb == 1 and _like_a_name(reading, word.low)
     if not any(c.isupper() for c in text) or not any(c.islower() for c in text):
         return False
     if text.rstrip("s").isupper():

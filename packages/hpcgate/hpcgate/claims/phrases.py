@@ -112,8 +112,9 @@ class Phrases:
     def __init__(
         self, phrases: Iterable[tuple[str, str]], classes: Mapping[str, Sequence[str]]
     ) -> None:
-        parser = parser_of(classes)
-        self._parsed = [(key, parser.parse(phrase)) for key, phrase in phrases]
+        self._phrases = tuple(phrases)
+        self._classes = classes
+        # Phrases are parsed when the first sentence comes to them.
         self._opening: dict[str, list[_Place]] | None = None
         self._begin: dict[str, _State | None] = {}
         self._states: dict[frozenset[_Place], _State] = {}
@@ -153,8 +154,10 @@ class Phrases:
     def _start(self, word: Word) -> _State | None:
         """Return what a first word leads to."""
         if self._opening is None:
+            parser = parser_of(self._classes)
             self._opening = {}
-            for key, items in self._parsed:
+            for key, phrase in self._phrases:
+                items = parser.parse(phrase)
                 place = _Place(key, items, 0, None)
                 for first in _first(items):
                     self._opening.setdefault(first, []).append(place)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from markdown_it import MarkdownIt
+from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
@@ -19,6 +20,8 @@ Hint = Callable[[str], bool]
 
 __all__ = ["parse_level", "read", "units"]
 
+_MARKS = re.compile(r"[\\`*_\[\]!<>&~]|https?:")
+_FOLD = re.compile(r" *\n *")
 _BOX = re.compile(r"\[(?P<mark>[ xX])\]\s+")
 _LEVEL = re.compile(r"\bH[0-4]\b|\(evidence: ")
 _TAG = re.compile(r"<!--(?:[^-]|-(?!->)){0,4000}-->|<[^<>]{0,1000}>")
@@ -29,7 +32,20 @@ _PROSE_FENCES = frozenset({"text", "txt", "markdown", "md", "quote"})
 
 @lru_cache(maxsize=1)
 def _parser() -> MarkdownIt:
-    return MarkdownIt("commonmark").enable(["table", "strikethrough"])
+    parser = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+    parser.core.ruler.at("inline", _read_inline)
+    return parser
+
+
+def _read_inline(state: StateCore) -> None:
+    """Read the words of blocks; what holds no mark of Markdown is one text."""
+    for token in state.tokens:
+        if token.type == "inline" and token.children is not None:
+            if _MARKS.search(token.content):
+                state.md.inline.parse(token.content, state.md, state.env, token.children)
+            else:
+                plain = _FOLD.sub("\n", token.content)
+                token.children.append(Token("text", "", 0, content=plain))
 
 
 def read(_name: str, text: str, hint: Hint) -> Document:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import textwrap
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -58,7 +59,8 @@ def _document(text: str, hint: Hint, *, recipe: bool) -> Document:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            tree = ast.parse(text)
+            # A piece of a recipe may be indented as a whole; its lines stay where they are.
+            tree = ast.parse(textwrap.dedent(text) if text[:1] in " \t" else text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = getattr(error, "lineno", None) or 1
         return Document((), problems=(Problem(line, f"not Python: {error.args[0]}"),))
