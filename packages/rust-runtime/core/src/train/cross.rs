@@ -120,7 +120,13 @@ fn judge(
     let grown = grow(&mut prepared, options, most, workers, progress)?;
     let terms = grown.frame.r.len();
     let mut go_on = || progress(Progress::Working);
-    let subsets = best_subsets(&grown.frame, PruningMethod::Backward, terms, &mut go_on)?;
+    let subsets = best_subsets(
+        &grown.frame,
+        PruningMethod::Backward,
+        terms,
+        options.compat,
+        &mut go_on,
+    )?;
     let mut chosen = (1, f64::INFINITY);
     for (k, subset) in subsets.iter().enumerate() {
         let score = gcv(subset.rss, prepared.n(), k + 1, options.penalty);

@@ -33,7 +33,7 @@ pub(super) fn prune(
 ) -> Result<Pruned, Error> {
     let terms = frame.r.len();
     let most = options.nprune.unwrap_or(terms).min(terms);
-    let subsets = best_subsets(frame, options.pmethod, most, go_on)?;
+    let subsets = best_subsets(frame, options.pmethod, most, options.compat, go_on)?;
     let score = |subset: &Subset| gcv(subset.rss, n, subset.terms.len(), options.penalty);
     let steps = subsets
         .iter()
@@ -69,10 +69,14 @@ pub(super) fn prune(
 }
 
 /// The best subsets found, sizes 1, 2, ...
+///
+/// With several responses R `earth` takes the models of backward elimination as they are; that is
+/// what `compat` asks for.
 pub(super) fn best_subsets(
     frame: &Frame,
     method: PruningMethod,
     most: usize,
+    compat: bool,
     go_on: &mut dyn FnMut() -> bool,
 ) -> Result<Vec<Subset>, Error> {
     let triangle = Triangle::new(&frame.r, &frame.z, frame.rss());
@@ -80,7 +84,8 @@ pub(super) fn best_subsets(
     match method {
         // R, too, evaluates the sizes of a backward pass when it prunes nothing.
         PruningMethod::None | PruningMethod::Backward => {
-            search::backward(triangle, &mut subsets, go_on)?;
+            let only_nested = compat && frame.z.len() > 1;
+            search::backward(triangle, &mut subsets, only_nested, go_on)?;
         }
         PruningMethod::Forward => search::forward(triangle, &mut subsets, go_on)?,
         PruningMethod::Seqrep => search::replace(triangle, &mut subsets, go_on)?,
@@ -127,6 +132,15 @@ impl Subsets {
             rss: f64::INFINITY,
         };
         Subsets((0..terms).map(none).collect())
+    }
+
+    /// Take all columns as the best subset of their size.
+    fn note_whole(&mut self, triangle: &Triangle) {
+        let size = triangle.len();
+        self.0[size - 1] = Subset {
+            terms: triangle.order.clone(),
+            rss: triangle.rss(size),
+        };
     }
 
     /// Compare the first 1, 2, ... columns with the best subsets of their sizes.

@@ -9,19 +9,27 @@ pub(super) type GoOn<'a> = &'a mut dyn FnMut() -> bool;
 /// Drop the term that costs least, again and again.
 ///
 /// Each triangle on the way also tells the RSS of its first 1, 2, ... terms in order of growth, so
-/// the best of each size is taken over all of them, as R's `leaps` does.
+/// the best of each size is taken over all of them, as R's `leaps` does; unless `only_nested`.
 pub(super) fn backward(
     mut triangle: Triangle,
     subsets: &mut Subsets,
+    only_nested: bool,
     go_on: GoOn,
 ) -> Result<(), Error> {
-    subsets.note(&triangle);
+    let mut note = |triangle: &Triangle| {
+        if only_nested {
+            subsets.note_whole(triangle);
+        } else {
+            subsets.note(triangle);
+        }
+    };
+    note(&triangle);
     while triangle.len() > 1 {
         check(go_on)?;
         let costs = triangle.costs();
         let cheapest = (1..costs.len()).min_by(|&a, &b| costs[a].total_cmp(&costs[b]));
         triangle.drop(cheapest.unwrap_or(1));
-        subsets.note(&triangle);
+        note(&triangle);
     }
     Ok(())
 }
@@ -88,7 +96,7 @@ pub(super) fn exhaustive(
     go_on: GoOn,
 ) -> Result<(), Error> {
     // Good subsets to start from end many branches early.
-    backward(triangle.clone(), subsets, go_on)?;
+    backward(triangle.clone(), subsets, false, go_on)?;
     replace(triangle.clone(), subsets, go_on)?;
     branch(triangle, 1, subsets, most, go_on)
 }
