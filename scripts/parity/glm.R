@@ -9,19 +9,8 @@
 
 suppressMessages(library(earth))
 
-# Values as JSON, every double so that it reads back bit for bit.
-json <- function(value) {
-  if (is.null(value)) return("null")
-  if (is.matrix(value)) value <- lapply(seq_len(nrow(value)), function(i) I(unname(value[i, ])))
-  if (is.list(value)) {
-    items <- vapply(value, json, "")
-    if (is.null(names(value))) return(paste0("[", paste(items, collapse = ", "), "]"))
-    return(paste0("{", paste0("\"", names(value), "\": ", items, collapse = ", "), "}"))
-  }
-  text <- if (is.character(value)) paste0("\"", value, "\"") else sprintf("%.17g", value)
-  if (length(text) == 1 && !inherits(value, "AsIs")) text
-  else paste0("[", paste(text, collapse = ", "), "]")
-}
+here <- dirname(sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE)))
+source(file.path(here, "json.R"))
 
 strict <- glm.control(epsilon = 1e-14, maxit = 200)
 
