@@ -250,6 +250,13 @@ def sign(session: nox.Session) -> None:
     session.run("python", "-m", "sigstore", "sign", "--overwrite", *map(str, sorted(files)))
 
 
+@task(name="bench-training")
+def bench_training(session: nox.Session) -> None:
+    """Time training beside R earth and beside itself, record it and draw it."""
+    users(session)
+    session.run("python", "scripts/bench_training.py", *session.posargs)
+
+
 @task(name="bench-peers")
 def bench_peers(session: nox.Session) -> None:
     """Have R earth fit the problems of the tests, and record held-out R squared beside its."""

@@ -1,4 +1,4 @@
-"""The search itself: the same for any number of workers, orders, bins, interruption, and looking ahead."""
+"""The search itself: orders, bins, interruption, and looking ahead."""
 
 import os
 import signal
