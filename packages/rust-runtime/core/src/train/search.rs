@@ -366,24 +366,18 @@ impl Side {
     ) -> ([f64; C], Vec<[f64; C]>) {
         let (mut a0, mut a1) = ([0.0; C], [0.0; C]);
         let mut hinges = Vec::with_capacity(self.at.len());
-        let mut from = 0;
-        for (to, end) in self
-            .at
-            .iter()
-            .map(|&at| (at as usize + 1, true))
-            .chain([(table.len() / n_sides, false)])
-        {
-            for own in table[from * n_sides..to * n_sides].chunks_exact(n_sides) {
-                for c in 0..C {
-                    a0[c] += own[side][0][c];
-                    a1[c] += own[side][1][c];
-                }
+        let mut candidates = self.at.iter().map(|&at| at as usize);
+        let mut next = candidates.next();
+        for (s, own) in table.chunks_exact(n_sides).enumerate() {
+            for c in 0..C {
+                a0[c] += own[side][0][c];
+                a1[c] += own[side][1][c];
             }
-            if end {
-                let t = self.knots[to - 1] - centre;
+            if next == Some(s) {
+                let t = self.knots[s] - centre;
                 hinges.push(std::array::from_fn(|c| a1[c] - t * a0[c]));
+                next = candidates.next();
             }
-            from = to;
         }
         (a1, hinges)
     }
