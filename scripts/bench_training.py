@@ -94,7 +94,7 @@ def peers(runs: int) -> tuple[list[dict[str, Any]], str]:
     for job, ((name, (table, degree)), nk) in zip(
         jobs, product(cases.items(), (21, 101)), strict=True
     ):
-        same_rules = {"max_terms": nk, "max_degree": degree, "thresh": 0.001}
+        same_rules = {"max_terms": nk, "max_degree": degree, "compat": "earth"}
         row = {
             "case": f"{name}, nk {nk}",
             "r_earth": summary([run for run in r_earth if run["case"] == str(job["case"])]),

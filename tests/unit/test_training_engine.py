@@ -119,8 +119,8 @@ def test_ctrl_c_ends_a_fit():
         rng = np.random.default_rng(0)
         X = rng.uniform(size=(200_000, 20))
         y = rng.normal(size=200_000) + X[:, 0] * X[:, 1]
-        print("started", flush=True)
         try:
+            print("started", flush=True)
             earth.Earth(max_degree=3, thresh=0.0, max_terms=201).fit(X, y)
         except KeyboardInterrupt:
             print("interrupted")
