@@ -95,7 +95,7 @@ def peers(runs: int) -> tuple[list[dict[str, Any]], str]:
         jobs, product(cases.items(), (21, 101)), strict=True
     ):
         same_rules = {"max_terms": nk, "max_degree": degree, "compat": "earth"}
-        row = {
+        row: dict[str, Any] = {
             "case": f"{name}, nk {nk}",
             "r_earth": summary([run for run in r_earth if run["case"] == str(job["case"])]),
             "same_rules": ours(same_rules, table, runs),
@@ -133,7 +133,7 @@ def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def ours(options: dict[str, Any], table: Table, runs: int) -> dict[str, Any]:
-    """Fit as often as asked; the time is that of the whole call, all its threads together."""
+    """Fit as often as asked; the time is that of the whole call."""
     X, y, unseen, truth = table
     times, walls = [], []
     for _ in range(runs):
@@ -151,13 +151,13 @@ def ours(options: dict[str, Any], table: Table, runs: int) -> dict[str, Any]:
 
 
 def spread(values: list[float]) -> dict[str, float]:
-    """Median, least and most, in seconds."""
+    """Median, least and most of some runs."""
     found = {"median": statistics.median(values), "least": min(values), "most": max(values)}
     return {name: round(value, 6) for name, value in found.items()}
 
 
 def itself(runs: int, largest: int) -> dict[str, Any]:
-    """Compare the engine with itself: sizes, two threads beside one, bins beside all knots."""
+    """Compare the engine with itself: sizes, bins beside all knots, a pool beside none."""
     options = {"max_degree": 2, "max_terms": 21, "thresh": 0.001}
     found: dict[str, Any] = {"settings": options, "sizes": []}
     for n in (10_000, 100_000, largest):
