@@ -20,6 +20,8 @@ use super::orthogonal::Frame;
 
 /// A squared norm that shrank to this share may be rounding.
 const DOUBTFUL: f64 = 1e-7;
+/// What rounding adds to it or takes away is a smaller share.
+const ROUNDING: f64 = 1e-12;
 /// Computed exactly, one of this share is rounding.
 const NOTHING: f64 = 1e-16;
 
@@ -309,9 +311,12 @@ impl Side {
         self.best
     }
 
-    /// Whether rounding may have made up what is left of the linear partner.
-    pub(super) fn linear_is_doubtful(&self) -> bool {
-        !self.linear_refused && self.linear_norm <= DOUBTFUL * self.linear_scale
+    /// Whether rounding may have made up what is left of the linear partner, where that could decide
+    /// whether it has more than `least`.
+    pub(super) fn linear_is_doubtful(&self, least: f64) -> bool {
+        !self.linear_refused
+            && self.linear_norm <= DOUBTFUL * self.linear_scale
+            && self.linear_norm + ROUNDING * self.linear_scale > least
     }
 
     /// Put exact values in the place of doubtful ones; with next to no norm it is in the span.

@@ -50,7 +50,8 @@ impl Pass<'_> {
             let context = (prepared, frame, workers);
             refresh(own, searched.seen, Since::Before, false, context, alive)?;
             searched.seen = frame.len();
-            settle_doubts(&mut searched.group, prepared, frame, workers);
+            let least = if self.weighted { 0.0 } else { LEAST_SQUARES };
+            settle_doubts(&mut searched.group, least, (prepared, frame, workers));
         }
         Ok(())
     }
@@ -148,11 +149,15 @@ impl Pass<'_> {
 }
 
 /// Recompute what is left of a linear partner where subtraction has used up its digits.
-fn settle_doubts(group: &mut Group, prepared: &Prepared, frame: &Frame, workers: &Workers) {
+fn settle_doubts(
+    group: &mut Group,
+    least: f64,
+    (prepared, frame, workers): (&Prepared, &Frame, &Workers),
+) {
     for block in &mut group.blocks {
         let variable = &prepared.variables[block.variable];
         for (k, side) in block.sides.iter_mut().enumerate() {
-            if side.linear_is_doubtful() {
+            if side.linear_is_doubtful(least) {
                 let mut column = group.values.column(k, prepared.n());
                 for (p, x) in column.iter_mut().zip(&variable.values) {
                     *p *= x - variable.centre;
