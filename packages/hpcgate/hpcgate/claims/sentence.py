@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 from hpcgate.claims.context import Owner, Status, definition, ellipsis, is_quoted, owner
 from hpcgate.claims.lexicon import Lexicon
@@ -72,8 +74,8 @@ def judge_sentence(
                 status = status or "other"
             elif is_level and common == "mention":
                 status = ""
-            if not status and is_quoted(reading.words, match) and _wording(reading):
-                status = "mention"
+            if not status and is_quoted(reading.words, match):
+                status = "mention" if _wording(reading) or _cited(reading) else ""
             said.append(Said(match, level, status, whose, is_level))
     _spread(reading, said)
     return said, whose
@@ -153,6 +155,14 @@ def _wording(reading: Reading) -> bool:
         for i, word in enumerate(reading.words)
     )
     return bool(outside) and not personal and not reading.group("testimonial")
+
+
+def _cited(reading: Reading) -> bool:
+    """Whether a name with a year says that a quotation is the title of a work."""
+    return any(
+        _YEAR.fullmatch(word.low) and before.text[:1].isupper()
+        for before, word in pairwise(reading.words)
+    )
 
 
 def _refer_back(
@@ -274,6 +284,7 @@ def _ends_in_not(reading: Reading, clause: Clause) -> bool:
     return reading.low(end - 1) == "not"
 
 
+_YEAR = re.compile(r"(?:19|20)\d\d")
 _HELPERS = word_set("is are was were be been has have had do does did can will may must")
 _YOU = word_set("you we if when it to can must replay pymars")
 _TIES = word_set(": ( — which")

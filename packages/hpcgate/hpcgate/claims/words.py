@@ -42,6 +42,7 @@ _NAMES = (
 )
 _WORD = re.compile(
     rf"(?P<name>{_NAMES})|"
+    r"(?P<size>\d+[x×]\d+\w*)|"
     r"(?P<number>\d+(?:[.,]\d+)*)(?P<unit>[A-Za-z×%]*)"
     r"|(?P<word>[^\W\d_]\w*?)(?P<not>n['’]t)\b"
     r"|(?P<plain>[^\W\d_][^\W_]*)(?:['’](?:s|re|ve|ll|d|m)\b)?"
@@ -116,6 +117,8 @@ def _split(text: str) -> tuple[Word, ...]:
         start, end = match.span()
         if match["name"]:
             found.append(Word("path", "path", start, end))
+        elif match["size"]:
+            found.append(Word("size", "size", start, end))
         elif match["number"]:
             found.append(Word(match[0], match[0].lower(), start, end))
         elif match["not"]:
