@@ -144,3 +144,21 @@ def test_help(command):
     if not command:
         assert "Examples:" in shown
         assert "_MARS_EARTH_COMPLETE" in shown
+
+
+@pytest.mark.parametrize("span", ["5", "0.05", "-3"])
+def test_options_of_the_estimator_are_options_of_the_command(tmp_path, span):
+    rows = ["a,y", *(f"{k / 50},{abs(k / 50 - 0.5)}" for k in range(51))]
+    (tmp_path / "d.csv").write_text("\n".join(rows), encoding="utf-8")
+    out = tmp_path / "m.json"
+    arguments = ["fit", str(tmp_path / "d.csv"), "-t", "y", "-o", str(out), "--compat", "earth"]
+    result = CliRunner().invoke(main, [*arguments, "--minspan", span, "--pmethod", "exhaustive"])
+    assert result.exit_code == 0, result.output
+    assert out.exists()
+
+
+def test_a_span_that_is_no_number_is_refused_before_anything_is_read(tmp_path):
+    arguments = ["fit", "absent.csv", "-t", "y", "-o", str(tmp_path / "m.json"), "--minspan", "x"]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2
+    assert "'x'" in result.output

@@ -42,6 +42,11 @@ class _Group(click.Group):
             ctx.exit(2)
 
 
+def _span(text: str) -> float:
+    """Read rows as a whole number and a risk as a fraction."""
+    return float(text) if "." in text else int(text)
+
+
 @click.group(cls=_Group, epilog=_EXAMPLES)
 @click.version_option(__version__, prog_name="mars-earth")
 def main() -> None:
@@ -56,11 +61,15 @@ def main() -> None:
 @click.option("--categorical", "-c", multiple=True, help="Column of labels; repeatable.")
 @click.option("--ignore", multiple=True, help="Column to leave out; repeatable.")
 @click.option("--max-degree", default=1, show_default=True, help="Most factors of a term.")
-@click.option("--max-terms", type=int, help="Most terms grown.  [default: from the columns]")
-@click.option("--penalty", default=3.0, show_default=True, help="Price of a knot in the GCV.")
-@click.option("--thresh", default=0.001, show_default=True, help="Least gain of a step.")
-@click.option("--minspan", type=int, help="Rows between knots.  [default: from the data]")
-@click.option("--endspan", type=int, help="Rows without a knot at each end.")
+@click.option("--max-terms", type=int, help="Most terms grown.  [default: 201]")
+@click.option("--penalty", type=float, help="Price of a knot in the GCV.  [default: 3]")
+@click.option("--thresh", type=float, help="Least gain of a step.  [default: look ahead]")
+@click.option("--minspan", type=_span, help="Rows between knots.  [default: from the data]")
+@click.option("--endspan", type=_span, help="Rows without a knot at each end.")
+@click.option("--compat", type=click.Choice(["earth"]), help="Keep the rules of R earth.")
+@click.option("--knots", type=click.Choice(["exact", "hist"]), default="exact", show_default=True)
+@click.option("--pmethod", default="backward", show_default=True, help="How terms are pruned.")
+@click.option("--nprune", type=int, help="Most terms that stay.")
 @click.option("--allow-missing", is_flag=True, help="Impute empty cells instead of refusing them.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress bar, no summary.")
 def fit(
