@@ -17,7 +17,7 @@ from pymars.plots import plot_features, plot_selection
 
 RNG = np.random.default_rng(5)
 X = RNG.uniform(size=(200, 4))
-Y = np.abs(X[:, 1] - 0.4) + X[:, 3] * (X[:, 3] > 0.5)
+Y = np.abs(X[:, 1] - 0.4) + X[:, 3] * (X[:, 3] > 0.5) + 0.05 * RNG.normal(size=200)
 MODEL = earth.Earth().fit(X, Y)
 
 

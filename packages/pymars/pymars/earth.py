@@ -193,7 +193,7 @@ class Earth(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     >>> import numpy as np
     >>> x = np.linspace(0, 1, 101).reshape(-1, 1)
     >>> y = np.abs(x[:, 0] - 0.5)
-    >>> model = Earth().fit(x, y)
+    >>> model = Earth(minspan=1).fit(x, y)
     >>> [str(term) for term in model.basis_]
     ['(Intercept)', 'h(x0-0.5)', 'h(0.5-x0)']
     """
