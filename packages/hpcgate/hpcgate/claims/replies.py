@@ -95,6 +95,8 @@ def _starts(reading: Reading, name: str) -> bool:
 
 def _short_denial(reading: Reading) -> bool:
     """Whether the first clause is a denial of what was named before: `this is not supported`."""
+    if not reading.clauses:
+        return False
     clause = reading.clauses[0]
     if clause.end - clause.start > 10:
         return False
