@@ -16,8 +16,9 @@ __all__ = ["TAIL", "Owner", "Status", "definition", "ellipsis", "is_quoted", "ow
 Status = Literal["", "deny", "plan", "other", "mention", "affirm"]
 Owner = Literal["", "ours", "other"]
 _PRONOUNS = word_set("it they its their which that who whose this these both")
+_RELATIVES = word_set("which who whose where")
 _AGAINST = word_set(
-    "than unlike not without over versus vs against from before to with outside nor"
+    "than unlike not no without over versus vs against from before to with outside nor"
 )
 _AUXILIARY = word_set("does do can is are has have will did")
 TAIL = word_set("too also now so it both already that . ! , as well likewise ) ; them this — and")
@@ -104,6 +105,8 @@ def owner(reading: Reading, clause: Clause, inherited: Owner) -> Owner:
     if _tool_itself(reading, clause, verb):
         return "other"
     first = reading.low(clause.start)
+    if first in _RELATIVES and any(m.end + 1 == clause.start for m in reading.group("others")):
+        return "other"
     if first in _PRONOUNS or clause.link in ("which", "who", "that", "and", "because"):
         return inherited
     if verb is not None and not ours and foreign_name(reading, clause.start, verb):

@@ -26,6 +26,8 @@ _DECLARED = (
     r"(?:contract\s+)?level\s*(?:is|of|:|=)?\s*(?:now\s+)?(?P<level>H[0-4])\b",
     r"\b(?P<level>H[0-4])\b(?:\s*\([^()]{1,60}\))?\s*[:=–—-]\s*(?:is\s+)?(?:now\s+|already\s+)?"
     r"(?:done|implemented|complete|reached|met|satisfied|achieved|fulfilled|passed|yes)\b",
+    r"\blevel\s+(?:that\s+is\s+)?(?:reached|attained|achieved|met|implemented)\s*[:=—-]\s*"
+    r"(?P<level>H[0-4])\b",
     r"\bimplemented\s*:\s*(?:H[0-4]\s*(?:,|to|through|and|–|-|\.\.)\s*)*(?P<level>H[0-4])\b",
     r"\b(?P<level>H[0-4])\s+(?:requirements?|level|contract|tier)\s+(?:is|are)\s+(?:all\s+|now\s+)*"
     r"(?:met|satisfied|fulfilled|complete)\b",

@@ -192,8 +192,17 @@ def _refer_back(
             and (kind != "deny" or alone)
             and not _says_more(reading, clause)
         ):
+            named = _before_colon(reading, clause)
             for thing in said:
-                thing.status = thing.status or reply
+                if thing.match.start >= named:
+                    thing.status = thing.status or reply
+
+
+def _before_colon(reading: Reading, clause: Clause) -> int:
+    """Return where that begins which a reply behind a colon answers: `X: yes; Y: no`."""
+    if clause.link != ":":
+        return 0
+    return max((c.start for c in reading.clauses if c.end <= clause.start), default=0)
 
 
 def _lows(reading: Reading, clause: Clause) -> list[str]:
@@ -286,7 +295,7 @@ def _ends_in_not(reading: Reading, clause: Clause) -> bool:
 
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _HELPERS = word_set("is are was were be been has have had do does did can will may must")
-_YOU = word_set("you we if when it to can must replay pymars")
+_YOU = word_set("and you we if when it to can must replay pymars")
 _TIES = word_set(": ( — which")
 _META = word_set(
     "word words phrase phrases term terms sentence wording flagged flags flag rejects "
