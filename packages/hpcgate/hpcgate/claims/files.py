@@ -155,8 +155,10 @@ _SELDOM = 200_000
 
 def name_of(path: Path, root: Path) -> str:
     """Return a path as findings name it: relative to the checkout, or whole outside of it."""
-    absolute = Path(os.path.abspath(path))
-    return absolute.relative_to(root).as_posix() if absolute.is_relative_to(root) else str(absolute)
+    absolute, inside = os.path.abspath(path), f"{root}{os.sep}"
+    if not absolute.startswith(inside):
+        return absolute
+    return absolute.removeprefix(inside).replace(os.sep, "/")
 
 
 def matches(path: PurePath, globs: Iterable[str]) -> bool:

@@ -17,7 +17,7 @@ from hpcgate.claims.replies import answer, heading_status, lead_status
 from hpcgate.claims.scope import Clause, Reading, denied_spans
 from hpcgate.claims.sentence import Said, follow_up, judge_sentence
 from hpcgate.claims.shapes import code_claims, field_claims, row_claims
-from hpcgate.claims.words import Sentence, first_sentence, sentences, split_words, word_set
+from hpcgate.claims.words import Sentence, first_sentence, sentences, word_set
 
 __all__ = ["Judge"]
 
@@ -61,7 +61,7 @@ class Judge:
     def prose(self, unit: Unit) -> list[Claim]:
         """Return what running text claims, sentence by sentence."""
         beside = (*unit.leads, *unit.headings[-1:], unit.after[:_ANSWER])
-        around = split_words(" . ".join(beside))
+        around = " . ".join(beside)
         cut = sentences(unit.text)
         named = [self.lexicon.terms_in(s.words, around) for s in cut]
         declared_at = [declared_levels(s.text, s.words) for s in cut]
@@ -98,8 +98,8 @@ class Judge:
 
     def _contrasted(self, cut: list[Sentence]) -> bool:
         """Whether another project is limited somewhere, and we may be set apart from it."""
-        limits, others = self.lexicon.limits.values(), self.lexicon.groups["others"]
-        return any(any(x.any(s.words) for x in limits) and others.any(s.words) for s in cut)
+        limits, others = self.lexicon.limits, self.lexicon.groups["others"]
+        return any(limits.any(s.words) and others.any(s.words) for s in cut)
 
     def _reading(self, sentence: Sentence) -> Reading:
         return Reading(self.lexicon, sentence.words, self.lexicon.terms_in(sentence.words))

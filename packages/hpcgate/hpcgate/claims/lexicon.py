@@ -13,7 +13,7 @@ from pydantic import Field
 
 from hpcgate.claims.first_look import FirstLook
 from hpcgate.claims.phrases import Phrases
-from hpcgate.claims.words import Match, Word
+from hpcgate.claims.words import Match, Word, split_words
 from hpcgate.errors import GateError
 from hpcgate.facts import FactModel, check_model, read_yaml
 
@@ -183,12 +183,10 @@ class Lexicon:
             for term in data.terms
             if term.denials
         }
-        self.limits = {
-            int(level[1]): Phrases([("limit", p) for p in phrases], classes)
-            for level, phrases in data.limits.items()
-        }
-        limits = [("limit", p) for phrases in data.limits.values() for p in phrases]
+        limits = [(level[1], p) for level, phrases in data.limits.items() for p in phrases]
+        self.limits = Phrases(limits, classes)
         self._look = FirstLook([*pairs, *limits], classes)
+        self._looked: dict[str, bool] = {}
         self.parts = frozenset(data.parts)
         self.subjects = frozenset(data.subjects)
         self.bare_verbs = frozenset(data.verbs)
@@ -196,18 +194,25 @@ class Lexicon:
 
     def may_claim(self, text: str) -> bool:
         """Whether a text could name a capability at all; a cheap first look."""
-        return self._look.may_hold(text)
+        if len(text) > _KEY:
+            return self._look.may_hold(text)
+        # Keys, titles and short values come again and again.
+        if text not in self._looked:
+            if len(self._looked) > _KEPT:
+                self._looked.clear()
+            self._looked[text] = self._look.may_hold(text)
+        return self._looked[text]
 
-    def terms_in(self, words: tuple[Word, ...], around: tuple[Word, ...] = ()) -> list[Match]:
+    def terms_in(self, words: tuple[Word, ...], around: str = "") -> list[Match]:
         """Return the capabilities named in a sentence; `around` gives context for cues.
 
         The longest phrase wins, so that `normally distributed` hides `distributed`.
         """
-        found = [
-            match
-            for match in self._terms.find(words)
-            if not match.key or self._means_it(match, words, around)
-        ]
+        named = self._terms.find(words)
+        if not any(match.key for match in named):
+            return []
+        beside = split_words(around)
+        found = [m for m in named if not m.key or self._means_it(m, words, beside)]
         chosen: list[Match] = []
         for match in sorted(found, key=lambda m: (m.start - m.end, m.key != "", m.start)):
             if not any(self._hides(other, match) for other in chosen):
@@ -264,6 +269,8 @@ class Lexicon:
             yield name, getattr(self.data.answers, name)
 
 
+_KEY = 60
+_KEPT = 20_000
 _HOLE = (Word(".", ".", 0, 0),)
 
 

@@ -230,10 +230,11 @@ def _go_beyond(
     others = any(m.start < clause.start for m in reading.group("others"))
     if clause.start == 0 and previous is not None:
         earlier, others = previous.words, bool(previous.group("others"))
-    for level, limits in reading.lexicon.limits.items():
-        if others and limits.any(earlier):
-            match = Match("a limit that only others have", clause.start, clause.end)
-            said.append(Said(match, level, "", "ours"))
+    if not others:
+        return
+    for level in {int(limit.key) for limit in reading.lexicon.limits.find(earlier)}:
+        match = Match("a limit that only others have", clause.start, clause.end)
+        said.append(Said(match, level, "", "ours"))
 
 
 def _spread(reading: Reading, said: list[Said]) -> None:

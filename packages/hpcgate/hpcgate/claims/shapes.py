@@ -101,7 +101,7 @@ def field_claims(judge: Judge, unit: Unit) -> list[Claim]:
     key = unit.leads[0] if unit.leads else ""
     if "level" in key and _LEVEL.fullmatch(unit.text) and _OWN_LEVEL.search(key):
         return judge.prose(Unit(f"implemented level: {unit.text}", unit.line))
-    around = split_words(" . ".join(unit.leads))
+    around = " . ".join(unit.leads)
     if not judge.lexicon.terms_in(split_words(f"{key} : {unit.text}"), around) and (
         not _LEVEL.search(unit.text)
     ):
