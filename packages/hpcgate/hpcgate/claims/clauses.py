@@ -119,7 +119,7 @@ def split_clauses(reading: Reading) -> list[Clause]:
     words = reading.words
     for place, word in enumerate(words):
         low = word.low
-        if low in _HARD:
+        if low in _HARD and not _inside_name(words, place):
             cuts.append((place + 1, low))
         elif low in ("so", "neither", "nor", "as") and place and reading.low(place + 1) in _AUX:
             cuts.append((place, "and"))
@@ -144,6 +144,16 @@ def split_clauses(reading: Reading) -> list[Clause]:
         for (start, link), end in zip(cuts, ends, strict=True)
         if any(words[i].low not in MARKS for i in range(start, end))
     ]
+
+
+def _inside_name(words: tuple[Word, ...], place: int) -> bool:
+    """Whether a full stop stands inside a dotted name: `numpy.dot`."""
+    return (
+        words[place].low == "."
+        and 0 < place < len(words) - 1
+        and words[place - 1].end == words[place].start
+        and words[place].end == words[place + 1].start
+    )
 
 
 def _bare_opening(reading: Reading, start: int, place: int) -> bool:

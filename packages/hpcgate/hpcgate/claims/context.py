@@ -87,7 +87,11 @@ def owner(reading: Reading, clause: Clause, inherited: Owner) -> Owner:
         and reading.low(m.end) not in _DATA
         and not (reading.low(m.start - 1) in ("of", "from") and reading.low(m.start - 2) in _DATA)
         and (m.start not in reading.inside_terms or m.end - m.start > 1)
-        and (verb is not None or not {reading.low(m.end), reading.low(m.start - 1)} & _LISTED)
+        and (
+            verb is not None
+            or m.end - m.start > 1
+            or not {reading.low(m.end), reading.low(m.start - 1)} & _LISTED
+        )
     ]
     ours = [m for m in ours if not any(o.start <= m.start < o.end for o in others)]
     if reading.low(clause.start) in _INVERTED and reading.low(clause.start + 1) in _AUXILIARY:
