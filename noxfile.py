@@ -263,6 +263,7 @@ def bench_peers(session: nox.Session) -> None:
     users(session)
     session.run("python", "scripts/parity/reference.py")
     session.run("python", "scripts/parity/held_out.py")
+    session.run("python", "scripts/parity/default_rule.py")
 
 
 @task()

@@ -1,9 +1,9 @@
 # Language policy: EXEMPT from the Rust-path rule. Runs both programs and writes their figures.
 """Time training beside R earth, and the engine beside itself, and record it.
 
-Writes `docs/benchmarks/training.json` and draws it beside. Needs R with earth (`apt-get install
-r-base-core r-cran-earth`). Run it with `nox -s bench-training` on a quiet machine; it takes about
-ten minutes.
+Writes `docs/benchmarks/training.json` and draws it for the documents. Needs R with earth (`apt-get
+install r-base-core r-cran-earth`). Run it with `nox -s bench-training` on a quiet machine; it
+takes about ten minutes.
 """
 
 from __future__ import annotations
@@ -244,6 +244,7 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--largest", type=int, default=1_000_000)
     parser.add_argument("--output", type=Path, default=RECORD)
+    parser.add_argument("--plot", type=Path, default=ROOT / "docs" / "img" / "training.svg")
     parser.add_argument("--peak", type=json.loads, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.peak:
@@ -270,7 +271,7 @@ def main() -> int:
         "itself": itself(options.runs, options.largest),
     }
     options.output.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    draw(record, options.output.with_suffix(".svg"))
+    draw(record, options.plot)
     return 0
 
 
