@@ -17,7 +17,7 @@ class PyMarsEarth(PythonPackage):
 
     license("Apache-2.0")
 
-    version("2.0.0", sha256="50fed8cc7d360dd5ec0e4357b1102b0ac889e119b930638f1b5eb5bb33ac2daf")
+    version("2.0.0", sha256="044787c036001dba03bcf7e264e72db05116c8d4f4f9fd5805a042e69e51c6db")
 
     variant("arrow", default=False, description="Install pyarrow, to pass Arrow tables as input")
     variant("plots", default=False, description="Install Matplotlib, to draw models")
