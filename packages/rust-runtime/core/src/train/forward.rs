@@ -4,13 +4,13 @@ use std::cmp::Ordering;
 
 use super::basis::{Basis, Factor};
 use super::data::Prepared;
-use super::group::{Grids, Group, refresh};
+use super::group::{Grids, Group, refresh, search};
 use super::knots::{Room, Spans};
 use super::lookahead::LookAhead;
 use super::orthogonal::Frame;
-use super::search::{Addition, Candidate, Rules, Since};
+use super::search::{Addition, Candidate, Rules, hinge_tolerance};
 use super::workers::Workers;
-use super::{ForwardStep, Options, Progress, Stop, gcv};
+use super::{ForwardStep, Options, Progress, Stop};
 use crate::error::Error;
 use crate::spec::Side;
 
@@ -29,11 +29,6 @@ const ROUNDING: f64 = 1e-10;
 const TIE: f64 = 1e-10;
 /// A linear partner with less than this share of its norm outside the frame is in its span.
 const LINEAR_TOLERANCE: f64 = 1e-4;
-/// A hinge with less than this share of its norm outside the frame is refused: much while the
-/// model is small, so that the first knots do not chase noise at the rim (a rule of R `earth`).
-const EARLY_HINGE_TOLERANCE: f64 = 0.01;
-const HINGE_TOLERANCE: f64 = 1e-5;
-const EARLY_SLOTS: usize = 15;
 
 pub(super) fn grow(
     prepared: &Prepared,
@@ -106,8 +101,6 @@ struct Pass<'a> {
     groups: Vec<Group>,
     /// Terms that have no group yet, with their values times sqrt(weight).
     waiting: Vec<(usize, Vec<f64>)>,
-    /// Columns of the frame that the groups account for.
-    seen: usize,
 }
 
 /// Where a candidate stands: group, block, side.
@@ -122,7 +115,6 @@ impl<'a> Pass<'a> {
             options,
             workers,
             basis: Basis::intercept(),
-            seen: frame.len(),
             frame,
             groups: Vec::new(),
             waiting: vec![(0, prepared.root_weights.clone())],
@@ -130,13 +122,8 @@ impl<'a> Pass<'a> {
     }
 
     fn step(&self, tss: f64) -> ForwardStep {
-        let (rss, n_terms) = (self.frame.rss(), self.frame.len());
-        ForwardStep {
-            n_terms,
-            rss,
-            rsq: 1.0 - rss / tss,
-            gcv: gcv(rss, self.prepared.n(), n_terms, self.options.penalty),
-        }
+        let (n, penalty) = (self.prepared.n(), self.options.penalty);
+        ForwardStep::of(self.frame.rss(), tss, n, self.frame.len(), penalty)
     }
 
     /// Bring the search up to date and add the best candidate; false when there is none.
@@ -149,51 +136,26 @@ impl<'a> Pass<'a> {
             true => Ok(()),
             false => Err(Error::Interrupted),
         };
-        let early = slots < EARLY_SLOTS;
-        let hinge = if early {
-            EARLY_HINGE_TOLERANCE
-        } else {
-            HINGE_TOLERANCE
-        };
         let rules = Rules {
             linear: LINEAR_TOLERANCE,
             linear_least: 0.0,
             new_form: true,
             always_pair: false,
-            hinge: [hinge; 2],
+            hinge: [hinge_tolerance(slots); 2],
             tie: TIE,
             margin: 0.0,
             most: f64::INFINITY,
         };
-        let context = (self.prepared, &self.frame, self.workers);
-        let is_binned = self.options.max_bins.is_some();
-        let seen = std::mem::replace(&mut self.seen, self.frame.len());
-        refresh(
-            &mut self.groups,
-            seen,
-            Since::Before,
-            is_binned,
-            context,
-            &mut alive,
-        )?;
-        let known = self.groups.len();
         for terms in self.new_parents() {
             alive()?;
             let group = self.group_of(terms)?;
             self.groups.push(group);
         }
         let context = (self.prepared, &self.frame, self.workers);
-        refresh(
-            &mut self.groups[known..],
-            1,
-            Since::Now,
-            is_binned,
-            context,
-            &mut alive,
-        )?;
-        for group in &mut self.groups {
-            group.search(|_, _| rules, self.workers);
-        }
+        let mut groups: Vec<&mut Group> = self.groups.iter_mut().collect();
+        let is_binned = self.options.max_bins.is_some();
+        refresh(&mut groups, is_binned, context, &mut alive)?;
+        search(&mut groups, &|_, _| rules, self.workers);
         while let Some((place, candidate)) = self.choose() {
             if self.add(place, candidate.addition) {
                 return Ok(true);

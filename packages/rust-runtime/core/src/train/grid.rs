@@ -55,14 +55,6 @@ impl Segments {
             Segments::Wide(all) => all[row] = segment as u32,
         }
     }
-
-    pub(super) fn get(&self, row: usize) -> usize {
-        match self {
-            Segments::Tiny(all) => usize::from(all[row]),
-            Segments::Narrow(all) => usize::from(all[row]),
-            Segments::Wide(all) => all[row] as usize,
-        }
-    }
 }
 
 /// The grid of a variable for all parents.

@@ -9,7 +9,7 @@ use super::data::{Prepared, Variable};
 use super::grid::{Segments, supported};
 use super::knots::{self, Spans};
 use super::orthogonal::Frame;
-use super::search::{Pair, Rules, Side, Since, Sums, View, add, products};
+use super::search::{Pair, Rules, Side, Sums, View, add, products};
 use super::workers::{self, Workers};
 use crate::error::Error;
 
@@ -19,6 +19,8 @@ const SPARSE: f64 = 0.6;
 const PARTS: usize = 16;
 /// Rows whose values stay in the cache while all groups and variables read them.
 const CACHED_ROWS: usize = 4096;
+/// Rows times blocks of one part of the work, after which a fit can be ended: some 50 ms.
+const VISITS: usize = 1 << 25;
 
 /// Values of one parent or of two that are never both positive, times sqrt(weight).
 pub(super) struct Values {
@@ -70,21 +72,26 @@ impl Values {
         column
     }
 
-    /// Call `each(place, value, x, q)` for every row, with the place of segment and side in a table.
-    #[inline(always)]
-    pub(super) fn visit<Q>(
+    /// Add p q and p q x of the rows `part` to the sums of their segments and sides; `q` begins with
+    /// the first of these rows.
+    pub(super) fn sums(
         &self,
-        x: &[f64],
-        q: &[Q],
+        part: (usize, usize),
+        variable: &Variable,
+        q: &[[f64; 2]],
         segment: &Segments,
-        each: impl FnMut(usize, f64, f64, &Q),
+        table: &mut [Sums],
     ) {
-        self.visit_part((0, x.len()), x, q, segment, each);
+        let centre = variable.centre;
+        self.visit(part, &variable.values, q, segment, |at, p, x, q| {
+            add(&mut table[at], p, x - centre, q);
+        });
     }
 
-    /// The same for the rows `part` only; `q` begins with its first row.
+    /// Call `each(place, value, x, q)` for the rows `part`, with the place of segment and side in a
+    /// table.
     #[inline(always)]
-    pub(super) fn visit_part<Q>(
+    pub(super) fn visit<Q>(
         &self,
         part: (usize, usize),
         x: &[f64],
@@ -166,6 +173,10 @@ pub(super) struct Group {
     pub(super) parents: Vec<usize>,
     pub(super) values: Values,
     pub(super) blocks: Vec<Block>,
+    /// Columns of the frame whose residual the blocks began with.
+    born: usize,
+    /// Columns of the frame that the blocks account for.
+    seen: usize,
 }
 
 impl Group {
@@ -186,8 +197,8 @@ impl Group {
             let variable = &prepared.variables[variables[k]];
             let (knots, segment) = match grids {
                 Grids::Own { weighted } if !variable.order.is_empty() => {
-                    let (knots, segment) = grids_of(columns, variable, spans, weighted);
-                    (knots, Some(segment))
+                    let (knots, segment) = knots::grids(variable, columns, spans, weighted);
+                    (knots.into_iter().map(Arc::new).collect(), Some(segment))
                 }
                 _ => (vec![variable.knots.clone(); columns.len()], None),
             };
@@ -210,69 +221,91 @@ impl Group {
             parents,
             values,
             blocks,
+            born: frame.len(),
+            seen: 1,
         }
     }
 
-    /// Account for a pair of columns.
-    fn refresh(&mut self, prepared: &Prepared, pair: &Pair, workers: &Workers) {
-        let values = &self.values;
-        workers.each(&mut self.blocks, |block| {
-            let variable = &prepared.variables[block.variable];
-            let view = View {
-                values,
-                variable,
-                segment: block.segment.as_ref().unwrap_or(&variable.segment),
-            };
-            Side::refresh(&mut block.sides, &view, pair);
-        });
-    }
-
-    /// Find the best candidate of every side; `rules` tells what holds for a variable and a side.
-    pub(super) fn search(
-        &mut self,
-        rules: impl Fn(usize, usize) -> Rules + Sync + Send,
-        workers: &Workers,
-    ) {
-        workers.each(&mut self.blocks, |block| {
-            for (k, side) in block.sides.iter_mut().enumerate() {
-                side.search(rules(block.variable, k));
-            }
-        });
+    /// Whether the blocks account for the whole frame.
+    pub(super) fn is_up_to_date(&self, frame: &Frame) -> bool {
+        self.seen == frame.len()
     }
 }
 
-/// Account for the columns of the frame from `first` on, in all groups.
+/// Account for all columns of the frame, in all groups; `is_binned` when all tables fit in the cache.
 ///
 /// `alive` is asked between parts of the work whether to go on.
 pub(super) fn refresh(
-    groups: &mut [Group],
-    first: usize,
-    since: Since,
+    groups: &mut [&mut Group],
     is_binned: bool,
     (prepared, frame, workers): (&Prepared, &Frame, &Workers),
     alive: &mut dyn FnMut() -> Result<(), Error>,
 ) -> Result<(), Error> {
-    for k in (first..frame.len()).step_by(2) {
+    let behind = |groups: &[&mut Group]| groups.iter().map(|group| group.seen).min();
+    while let Some(k) = behind(groups).filter(|&k| k < frame.len()) {
+        let mut due: Vec<&mut Group> = groups
+            .iter_mut()
+            .filter(|group| group.seen == k)
+            .map(|group| &mut **group)
+            .collect();
         if is_binned {
             alive()?;
-            refresh_binned(groups, k, since, (prepared, frame, workers));
-            continue;
+            refresh_binned(&mut due, k, (prepared, frame, workers));
+        } else {
+            let pair = Pair::of(frame, k);
+            let mut blocks: Vec<_> = due
+                .iter_mut()
+                .flat_map(|group| {
+                    let (values, is_past) = (&group.values, k < group.born);
+                    let blocks = group.blocks.iter_mut();
+                    blocks.map(move |block| (values, is_past, block))
+                })
+                .collect();
+            for part in blocks.chunks_mut(VISITS.div_ceil(prepared.n())) {
+                alive()?;
+                workers.each(part, |(values, is_past, block)| {
+                    let variable = &prepared.variables[block.variable];
+                    let view = View {
+                        values,
+                        variable,
+                        segment: block.segment.as_ref().unwrap_or(&variable.segment),
+                    };
+                    Side::refresh(&mut block.sides, &view, &pair, *is_past);
+                });
+            }
         }
-        let pair = Pair::of(frame, k, since);
-        for group in &mut *groups {
-            alive()?;
-            group.refresh(prepared, &pair, workers);
+        for group in due {
+            group.seen = frame.len().min(k + 2);
         }
     }
     Ok(())
 }
 
-/// The same where all tables fit in the cache: rows in parts, so that one reading of them serves all
-/// groups and variables. The sums of the parts are added in their order.
+/// Find the best candidate of every side; `rules` tells what holds for a parent and a variable.
+pub(super) fn search(
+    groups: &mut [&mut Group],
+    rules: &(dyn Fn(usize, usize) -> Rules + Sync),
+    workers: &Workers,
+) {
+    let mut blocks: Vec<_> = groups
+        .iter_mut()
+        .flat_map(|group| {
+            let parents = &group.parents;
+            group.blocks.iter_mut().map(move |block| (parents, block))
+        })
+        .collect();
+    workers.each(&mut blocks, |(parents, block)| {
+        for (side, &parent) in block.sides.iter_mut().zip(*parents) {
+            side.search(rules(parent, block.variable));
+        }
+    });
+}
+
+/// Account for two columns where all tables fit in the cache: rows in parts, so that one reading of
+/// them serves all groups and variables. The sums of the parts are added in their order.
 fn refresh_binned(
-    groups: &mut [Group],
+    groups: &mut [&mut Group],
     k: usize,
-    since: Since,
     (prepared, frame, workers): (&Prepared, &Frame, &Workers),
 ) {
     let mut size = 0;
@@ -290,7 +323,7 @@ fn refresh_binned(
     let n = prepared.n();
     let most = n.div_ceil(PARTS).max(workers::ROWS);
     let mut tables = workers.map(n.div_ceil(most), |part| {
-        let mut table: Vec<Sums<2>> = vec![[[0.0; 2]; 2]; size];
+        let mut table: Vec<Sums> = vec![[[0.0; 2]; 2]; size];
         let end = n.min((part + 1) * most);
         for from in (part * most..end).step_by(CACHED_ROWS) {
             let to = end.min(from + CACHED_ROWS);
@@ -298,13 +331,9 @@ fn refresh_binned(
             for (group, places) in groups.iter().zip(&places) {
                 for (block, &(start, stop)) in group.blocks.iter().zip(places) {
                     let variable = &prepared.variables[block.variable];
-                    let (x, centre) = (&variable.values, variable.centre);
                     let segment = block.segment.as_ref().unwrap_or(&variable.segment);
                     let own = &mut table[start..stop];
-                    let values = &group.values;
-                    values.visit_part((from, to), x, &q, segment, |at, p, x, q| {
-                        add(&mut own[at], p, x - centre, q);
-                    });
+                    group.values.sums((from, to), variable, &q, segment, own);
                 }
             }
         }
@@ -324,38 +353,12 @@ fn refresh_binned(
             *sum += more;
         }
     }
-    let z = products(frame, k, since);
+    let z = products(frame, k);
     for (group, places) in groups.iter_mut().zip(&places) {
+        let z = if k < group.born { &[][..] } else { &z };
         for (block, &(start, stop)) in group.blocks.iter_mut().zip(places) {
             let centre = prepared.variables[block.variable].centre;
-            Side::absorb(&mut block.sides, &total[start..stop], centre, &z);
+            Side::absorb(&mut block.sides, &mut total[start..stop], centre, z);
         }
     }
-}
-
-/// The knots of each parent and, as each row belongs to one, the segments of all rows.
-fn grids_of(
-    columns: &[&[f64]],
-    variable: &Variable,
-    spans: &[Spans],
-    weighted: bool,
-) -> (Vec<Arc<Vec<f64>>>, Segments) {
-    let mut grids: Vec<_> = columns
-        .iter()
-        .zip(spans)
-        .map(|(column, &spans)| knots::grid(variable, column, spans, weighted))
-        .collect();
-    let most = grids.iter().map(|grid| grid.knots.len()).max().unwrap_or(0);
-    let segment = match columns {
-        [_, second] => {
-            let mut both = Segments::zeros(second.len(), most);
-            for (row, &p) in second.iter().enumerate() {
-                both.set(row, grids[usize::from(p != 0.0)].segment.get(row));
-            }
-            both
-        }
-        _ => std::mem::take(&mut grids[0].segment),
-    };
-    let knots = grids.into_iter().map(|g| Arc::new(g.knots)).collect();
-    (knots, segment)
 }

@@ -2,7 +2,7 @@
 
 use super::Options;
 use super::data::Variable;
-use super::grid::{Grid, Segments};
+use super::grid::Segments;
 
 /// Rows between knots, or at each end without one.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -97,40 +97,76 @@ fn end_zone(options: &Options, room: Room) -> usize {
     end.saturating_add(more).min(most).max(1)
 }
 
-/// Walk down the sorted variable and place knots by counting rows where the parent is positive.
+/// Walk down the sorted variable and place knots by counting rows where a parent is positive; for one
+/// parent or for two that are never both other than zero, so that the segments serve both.
 ///
 /// The first knot comes after `start` such rows, the next after every `minspan`, each at the value of
 /// the row below, be the parent zero there or not. At least `endspan` rows lie below the row of a
 /// knot. A row counts only once the hinge is not constant, that is, when it or a row above it
 /// with a parent that is not zero lies above the value below; with `weighted` it always counts.
-pub(super) fn grid(variable: &Variable, parent: &[f64], spans: Spans, weighted: bool) -> Grid {
-    let n = parent.len();
-    let mut knots: Vec<f64> = Vec::new();
-    let mut segment = Segments::zeros(n, n / spans.minspan + 1);
-    let mut top = if weighted { Some(f64::INFINITY) } else { None };
-    let mut left = spans.start;
+pub(super) fn grids(
+    variable: &Variable,
+    parents: &[&[f64]],
+    spans: &[Spans],
+    weighted: bool,
+) -> (Vec<Vec<f64>>, Segments) {
+    let n = variable.order.len();
+    let least = spans.iter().map(|spans| spans.minspan).min().unwrap_or(1);
+    let mut segment = Segments::zeros(n, n / least + 1);
+    let mut grids: Vec<Growing> = spans
+        .iter()
+        .map(|&spans| Growing {
+            knots: Vec::new(),
+            top: weighted.then_some(f64::INFINITY),
+            left: spans.start,
+            spans,
+        })
+        .collect();
+    let (first, second) = (parents[0], parents.get(1));
+    let mut value = variable
+        .order
+        .first()
+        .map_or(0.0, |&row| variable.values[row as usize]);
     for (position, &row) in variable.order.iter().enumerate() {
         let row = row as usize;
-        segment.set(row, knots.len());
-        if parent[row] != 0.0 {
-            top.get_or_insert(variable.values[row]);
-        }
+        let other = second.map_or(0.0, |second| second[row]);
+        let (grid, parent) = if other == 0.0 {
+            (&mut grids[0], first[row])
+        } else {
+            (&mut grids[1], other)
+        };
+        segment.set(row, grid.knots.len());
         let Some(&below) = variable.order.get(position + 1) else {
             break;
         };
         let knot = variable.values[below as usize];
-        if !(parent[row] > 0.0 && top.is_some_and(|top| knot < top)) {
+        let value = std::mem::replace(&mut value, knot);
+        if parent == 0.0 {
             continue;
         }
-        left -= 1;
-        if left > 0 {
+        let top = *grid.top.get_or_insert(value);
+        if parent < 0.0 || knot >= top {
             continue;
         }
-        left = spans.minspan;
+        grid.left -= 1;
+        if grid.left > 0 {
+            continue;
+        }
+        grid.left = grid.spans.minspan;
         // Equal values give one knot, but the count to the next one runs on.
-        if n - position - 2 >= spans.endspan && knots.last() != Some(&knot) {
-            knots.push(knot);
+        if n - position - 2 >= grid.spans.endspan && grid.knots.last() != Some(&knot) {
+            grid.knots.push(knot);
         }
     }
-    Grid { knots, segment }
+    (grids.into_iter().map(|grid| grid.knots).collect(), segment)
+}
+
+/// The knots of one parent so far.
+struct Growing {
+    knots: Vec<f64>,
+    /// The largest value where the parent is not zero, once it is met.
+    top: Option<f64>,
+    /// Rows to the next knot.
+    left: usize,
+    spans: Spans,
 }

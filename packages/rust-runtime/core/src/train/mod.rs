@@ -187,6 +187,17 @@ pub struct ForwardStep {
     pub gcv: f64,
 }
 
+impl ForwardStep {
+    fn of(rss: f64, tss: f64, n: usize, n_terms: usize, penalty: f64) -> Self {
+        ForwardStep {
+            n_terms,
+            rss,
+            rsq: 1.0 - rss / tss,
+            gcv: gcv(rss, n, n_terms, penalty),
+        }
+    }
+}
+
 /// A model size that the pruning pass visited.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PruningStep {

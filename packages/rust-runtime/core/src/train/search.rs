@@ -25,6 +25,13 @@ const ROUNDING: f64 = 1e-12;
 /// Computed exactly, one of this share is rounding.
 const NOTHING: f64 = 1e-16;
 
+/// The share of a hinge's norm that must lie outside the frame when so many term slots are in use:
+/// much while the model is small, so that the first knots do not chase noise at the rim (a rule of R
+/// `earth`).
+pub(super) fn hinge_tolerance(slots: usize) -> f64 {
+    if slots < 15 { 0.01 } else { 1e-5 }
+}
+
 /// What a candidate must satisfy at this step.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rules {
@@ -63,6 +70,18 @@ pub(super) struct Candidate {
     pub(super) addition: Addition,
 }
 
+/// Gains that are computed before they are looked at, so that the first is done without a branch.
+const GAINS: usize = 64;
+
+/// What the linear partner takes from every knot.
+struct Partner {
+    /// One over its squared norm; 0 when it is not free.
+    per_norm: f64,
+    gain: f64,
+    /// The least share of a hinge outside the frame.
+    tolerance: f64,
+}
+
 /// State of one (parent, variable).
 #[derive(Default)]
 pub(super) struct Side {
@@ -85,11 +104,11 @@ pub(super) struct Side {
 }
 
 /// Sums of one segment and side: of p q, and of p q x.
-pub(super) type Sums<const C: usize> = [[f64; C]; 2];
+pub(super) type Sums = [[f64; 2]; 2];
 
 /// Add p q and p q x of one row.
 #[inline(always)]
-pub(super) fn add(sums: &mut Sums<2>, p: f64, from_centre: f64, q: &[f64; 2]) {
+pub(super) fn add(sums: &mut Sums, p: f64, from_centre: f64, q: &[f64; 2]) {
     for c in 0..2 {
         let product = p * q[c];
         sums[0][c] += product;
@@ -97,42 +116,28 @@ pub(super) fn add(sums: &mut Sums<2>, p: f64, from_centre: f64, q: &[f64; 2]) {
     }
 }
 
-/// A pair of new columns with their products with the residuals, one pair per response.
+/// A pair of columns with their products with the residuals, one pair per response.
 pub(super) struct Pair {
     q: Vec<[f64; 2]>,
     z: Vec<[f64; 2]>,
 }
 
 impl Pair {
-    /// Columns `k` and, if there is one, `k + 1`; `since` as in [`products`].
-    pub(super) fn of(frame: &Frame, k: usize, since: Since) -> Self {
+    /// Columns `k` and, if there is one, `k + 1`.
+    pub(super) fn of(frame: &Frame, k: usize) -> Self {
         let n = frame.residual.first().map_or(0, Vec::len);
         Pair {
             q: frame.pair(k, 0, n),
-            z: products(frame, k, since),
+            z: products(frame, k),
         }
     }
 }
 
-/// What the state of a search has seen.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Since {
-    /// The residual as it is now: only norms are left to account for.
-    Now,
-    /// The residual before the columns.
-    Before,
-}
-
-/// Products of columns `k` and `k + 1` with the residuals they have not been taken from yet.
-pub(super) fn products(frame: &Frame, k: usize, since: Since) -> Vec<[f64; 2]> {
-    match since {
-        Since::Now => Vec::new(),
-        Since::Before => {
-            let z = frame.z.iter();
-            z.map(|z| [z[k], z.get(k + 1).copied().unwrap_or(0.0)])
-                .collect()
-        }
-    }
+/// Products of columns `k` and `k + 1` with each residual as it was before them.
+pub(super) fn products(frame: &Frame, k: usize) -> Vec<[f64; 2]> {
+    let z = frame.z.iter();
+    z.map(|z| [z[k], z.get(k + 1).copied().unwrap_or(0.0)])
+        .collect()
 }
 
 /// A variable as one group of parents sees it.
@@ -144,36 +149,34 @@ pub(super) struct View<'a> {
 
 impl View<'_> {
     /// Sum p q and p q x over the rows of each segment and side.
-    fn sums(&self, q: &[[f64; 2]], n_segments: usize) -> Vec<Sums<2>> {
+    fn sums(&self, q: &[[f64; 2]], n_segments: usize) -> Vec<Sums> {
         let mut table = vec![[[0.0; 2]; 2]; n_segments * self.values.n_sides()];
-        let (x, centre) = (&self.variable.values, self.variable.centre);
-        self.values.visit(x, q, self.segment, |at, p, x, q| {
-            add(&mut table[at], p, x - centre, q);
-        });
+        let all = (0, q.len());
+        self.values
+            .sums(all, self.variable, q, self.segment, &mut table);
         table
     }
 
-    /// Sum p^2, p^2 d, p^2 d^2 and count rows, with d the distance to the knot below.
-    fn squares(&self, knots: [&[f64]; 2], n_segments: usize) -> (Vec<[f64; 4]>, [f64; 2]) {
-        let sides = self.values.n_sides();
-        let mut table = vec![[0.0; 4]; n_segments * sides];
-        let mut linear = [0.0; 2];
-        let (x, centre) = (&self.variable.values, self.variable.centre);
-        self.values.visit(x, x, self.segment, |at, p, x, _| {
-            if p == 0.0 {
-                return;
-            }
-            let side = at % sides;
-            let squared = p * p;
-            linear[side] += squared * (x - centre) * (x - centre);
-            let d = knots[side].get(at / sides).map_or(0.0, |knot| x - knot);
-            let sums = &mut table[at];
-            sums[0] += squared;
-            sums[1] += squared * d;
-            sums[2] += squared * d * d;
-            sums[3] += 1.0;
-        });
-        (table, linear)
+    /// Sum p^2, p^2 d, p^2 d^2 and count rows, with d the distance to the knot below; below the last
+    /// knot, to the centre.
+    fn squares(&self, sides: &[Side]) -> Vec<[f64; 4]> {
+        let centre = self.variable.centre;
+        let origins: Vec<f64> = (0..Side::n_segments(sides))
+            .flat_map(|s| sides.iter().map(move |side| side.origin(s, centre)))
+            .collect();
+        let mut table = vec![[0.0; 4]; origins.len()];
+        let x = &self.variable.values;
+        self.values
+            .visit((0, x.len()), x, x, self.segment, |at, p, x, _| {
+                let (squared, d) = (p * p, x - origins[at]);
+                let first = squared * d;
+                let sums = &mut table[at];
+                sums[0] += squared;
+                sums[1] += first;
+                sums[2] += first * d;
+                sums[3] += f64::from(p != 0.0);
+            });
+        table
     }
 }
 
@@ -197,34 +200,42 @@ impl Side {
         starts: &[Vec<[f64; 2]>],
         choose: impl Fn(usize, &[u32]) -> Vec<u32>,
     ) -> Vec<Side> {
-        let n_segments = knots.iter().map(|knots| knots.len() + 1).max().unwrap_or(1);
-        let n_sides = view.values.n_sides();
         let mut sides: Vec<Side> = knots
             .iter()
             .map(|knots| Side::new(knots.clone(), starts.len()))
             .collect();
-        let both = [&knots[0][..], knots.get(1).map_or(&[][..], |k| &k[..])];
-        let (squares, linear) = view.squares(both, n_segments);
+        let (n_sides, n_segments) = (sides.len(), Side::n_segments(&sides));
+        let centre = view.variable.centre;
+        let squares = view.squares(&sides);
         for (k, side) in sides.iter_mut().enumerate() {
-            let own: Vec<[f64; 4]> = squares.iter().skip(k).step_by(n_sides).copied().collect();
-            let on: Vec<u32> = own.iter().map(|sums| sums[3] as u32).collect();
+            let own = || squares.iter().skip(k).step_by(n_sides);
             if !side.knots.is_empty() {
+                let on: Vec<u32> = own().map(|sums| sums[3] as u32).collect();
                 side.at = choose(k, &on);
             }
-            side.linear_norm = linear[k];
-            side.norms(&own, view.variable.centre);
+            side.norms(own(), centre);
         }
         // One walk for the first residual and the first column, which is the intercept: what it
         // leaves of a norm is the scale.
         for (response, packed) in starts.iter().enumerate() {
-            let table = view.sums(packed, n_segments);
+            let mut table = view.sums(packed, n_segments);
             for (k, side) in sides.iter_mut().enumerate() {
-                let (linear, hinges) = side.fold(&table, k, n_sides, view.variable.centre);
+                let linear = side.fold(&mut table, (k, n_sides), centre);
                 side.linear_along[response] = linear[0];
-                side.along[response] = hinges.iter().map(|h| h[0]).collect();
+                let hinges = || {
+                    side.at
+                        .iter()
+                        .map(|&at| table[at as usize * n_sides + k][0])
+                };
+                side.along[response] = hinges().map(|h| h[0]).collect();
                 if response == 0 {
-                    let only: Vec<[f64; 1]> = hinges.iter().map(|h| [h[1]]).collect();
-                    side.remove([linear[1]], &only);
+                    side.linear_norm -= linear[1] * linear[1];
+                    for ((norm, cross), h) in
+                        side.norm.iter_mut().zip(&mut side.cross).zip(hinges())
+                    {
+                        *norm -= h[1] * h[1];
+                        *cross -= linear[1] * h[1];
+                    }
                     side.scale = side.norm.iter().map(|&norm| norm as f32).collect();
                     side.linear_scale = side.linear_norm;
                 }
@@ -233,10 +244,12 @@ impl Side {
         sides
     }
 
-    /// Bring all sides up to date with a pair of columns.
-    pub(super) fn refresh(sides: &mut [Side], view: &View, pair: &Pair) {
-        let table = view.sums(&pair.q, Side::n_segments(sides));
-        Side::absorb(sides, &table, view.variable.centre, &pair.z);
+    /// Bring all sides up to date with a pair of columns; `is_past` when the residual they saw came
+    /// after it.
+    pub(super) fn refresh(sides: &mut [Side], view: &View, pair: &Pair, is_past: bool) {
+        let mut table = view.sums(&pair.q, Side::n_segments(sides));
+        let z = if is_past { &[][..] } else { &pair.z };
+        Side::absorb(sides, &mut table, view.variable.centre, z);
     }
 
     /// Segments of the longest grid of the sides.
@@ -244,16 +257,29 @@ impl Side {
         sides.iter().map(|s| s.knots.len() + 1).max().unwrap_or(1)
     }
 
-    /// Account for a pair of columns by its sums; `z` has its products with each residual.
-    pub(super) fn absorb(sides: &mut [Side], table: &[Sums<2>], centre: f64, z: &[[f64; 2]]) {
+    /// Where a segment counts distances from.
+    fn origin(&self, segment: usize, centre: f64) -> f64 {
+        self.knots.get(segment).copied().unwrap_or(centre)
+    }
+
+    /// Account for a pair of columns by its sums; `z` has its products with each residual, or nothing.
+    pub(super) fn absorb(sides: &mut [Side], table: &mut [Sums], centre: f64, z: &[[f64; 2]]) {
         let n_sides = sides.len();
         for (k, side) in sides.iter_mut().enumerate() {
-            let (linear, hinges) = side.fold(table, k, n_sides, centre);
-            side.remove(linear, &hinges);
-            for (response, [a, b]) in z.iter().enumerate() {
-                side.linear_along[response] -= a * linear[0] + b * linear[1];
-                for (along, h) in side.along[response].iter_mut().zip(&hinges) {
-                    *along -= a * h[0] + b * h[1];
+            let [a, b] = side.fold(table, (k, n_sides), centre);
+            let hinge = |at: u32| table[at as usize * n_sides + k][0];
+            side.linear_norm -= a * a + b * b;
+            let state = side.norm.iter_mut().zip(&mut side.cross);
+            for ((norm, cross), &at) in state.zip(&side.at) {
+                let [of_a, of_b] = hinge(at);
+                *norm -= of_a * of_a + of_b * of_b;
+                *cross -= a * of_a + b * of_b;
+            }
+            for (response, z) in z.iter().enumerate() {
+                side.linear_along[response] -= z[0] * a + z[1] * b;
+                for (along, &at) in side.along[response].iter_mut().zip(&side.at) {
+                    let [of_a, of_b] = hinge(at);
+                    *along -= z[0] * of_a + z[1] * of_b;
                 }
             }
         }
@@ -265,46 +291,66 @@ impl Side {
             && !self.linear_refused
             && self.linear_norm > rules.linear * self.linear_scale
             && self.linear_norm > rules.linear_least;
-        let pair = partner_is_free || (rules.always_pair && rules.new_form);
-        let tolerance = rules.hinge[usize::from(partner_is_free)];
-        let partner_gain: f64 = if partner_is_free {
-            self.linear_along.iter().map(|c| c * c).sum::<f64>() / self.linear_norm
+        let is_pair = partner_is_free || (rules.always_pair && rules.new_form);
+        let addition = if is_pair {
+            Addition::Pair
         } else {
-            0.0
+            Addition::Right
         };
-        let per_linear = if partner_is_free {
-            1.0 / self.linear_norm
-        } else {
-            0.0
+        let mut partner = Partner {
+            per_norm: 0.0,
+            gain: 0.0,
+            tolerance: rules.hinge[usize::from(partner_is_free)],
         };
-        let mut best: Option<Candidate> = partner_is_free.then_some(Candidate {
-            gain: partner_gain,
-            addition: Addition::Linear,
-        });
-        for s in 0..self.at.len() {
-            let share = self.cross[s] * per_linear;
-            let norm = self.norm[s] - share * self.cross[s];
-            if norm <= tolerance * f64::from(self.scale[s]) || norm.is_nan() {
-                continue;
-            }
-            let beyond: f64 = self
-                .along
-                .iter()
-                .zip(&self.linear_along)
-                .map(|(c, linear)| (c[s] - share * linear).powi(2))
-                .sum();
-            let gain = partner_gain + beyond / norm;
-            let so_far = best.map_or(0.0, |best| best.gain);
-            if gain > so_far * (1.0 + rules.tie) + rules.margin && gain < rules.most {
-                let addition = if pair {
-                    Addition::Pair(s)
-                } else {
-                    Addition::Right(s)
-                };
-                best = Some(Candidate { gain, addition });
+        self.best = None;
+        if partner_is_free {
+            partner.per_norm = 1.0 / self.linear_norm;
+            partner.gain = self.linear_along.iter().map(|c| c * c).sum::<f64>() / self.linear_norm;
+            self.best = Some(Candidate {
+                gain: partner.gain,
+                addition: Addition::Linear,
+            });
+        }
+        let bound = |gain: f64| gain * (1.0 + rules.tie) + rules.margin;
+        let mut least = bound(self.best.map_or(0.0, |best| best.gain));
+        let mut gains = [0.0; GAINS];
+        for start in (0..self.at.len()).step_by(GAINS) {
+            let gains = &mut gains[..GAINS.min(self.at.len() - start)];
+            self.gains(start, &partner, gains);
+            for (k, &gain) in gains.iter().enumerate() {
+                if gain > least && gain < rules.most {
+                    least = bound(gain);
+                    let addition = addition(start + k);
+                    self.best = Some(Candidate { gain, addition });
+                }
             }
         }
-        self.best = best;
+    }
+
+    /// Gains at the candidates from `start` on; -inf where a hinge has too little of its own.
+    fn gains(&self, start: usize, partner: &Partner, gains: &mut [f64]) {
+        let part = start..start + gains.len();
+        let (norm, cross) = (&self.norm[part.clone()], &self.cross[part.clone()]);
+        let scale = &self.scale[part.clone()];
+        gains.fill(0.0);
+        for (along, linear) in self.along.iter().zip(&self.linear_along) {
+            let state = along[part.clone()].iter().zip(cross);
+            for (gain, (along, cross)) in gains.iter_mut().zip(state) {
+                let beyond = along - cross * partner.per_norm * linear;
+                *gain += beyond * beyond;
+            }
+        }
+        let state = norm.iter().zip(cross).zip(scale);
+        for (gain, ((norm, cross), &scale)) in gains.iter_mut().zip(state) {
+            let left = norm - cross * partner.per_norm * cross;
+            let reached = partner.gain + *gain / left;
+            let is_enough = left > partner.tolerance * f64::from(scale);
+            *gain = if is_enough {
+                reached
+            } else {
+                f64::NEG_INFINITY
+            };
+        }
     }
 
     pub(super) fn best(&self) -> Option<Candidate> {
@@ -338,64 +384,44 @@ impl Side {
         }
     }
 
-    /// |h|^2 and L'h at every candidate.
+    /// |h|^2 and L'h at every candidate, and |L|^2.
     ///
     /// Folded from the top with offsets d = x - t of the segment's own knot: P2 - 2 t P1 + t^2 P0
     /// would lose its digits near the top.
-    fn norms(&mut self, squares: &[[f64; 4]], centre: f64) {
+    fn norms<'a>(&mut self, squares: impl Iterator<Item = &'a [f64; 4]>, centre: f64) {
         let (mut p0, mut h1, mut h2) = (0.0, 0.0, 0.0);
         let mut candidates = self.at.iter().peekable();
-        for (s, (own, &knot)) in squares.iter().zip(self.knots.iter()).enumerate() {
-            if s > 0 {
-                let fall = self.knots[s - 1] - knot;
-                h2 += 2.0 * fall * h1 + fall * fall * p0;
-                h1 += fall * p0;
-            }
+        let mut above = None;
+        for (s, own) in squares.enumerate() {
+            let origin = self.origin(s, centre);
+            let from_centre = origin - centre;
+            self.linear_norm += own[2] + from_centre * (2.0 * own[1] + from_centre * own[0]);
+            let fall = above.replace(origin).map_or(0.0, |above| above - origin);
+            h2 += 2.0 * fall * h1 + fall * fall * p0;
+            h1 += fall * p0;
             p0 += own[0];
             h1 += own[1];
             h2 += own[2];
             if candidates.next_if(|&&at| at as usize == s).is_some() {
                 self.norm.push(h2);
-                self.cross.push(h2 + (knot - centre) * h1);
+                self.cross.push(h2 + from_centre * h1);
             }
         }
     }
 
-    /// (v'L, v'h at every candidate) from the sums of one or two vectors v.
-    fn fold<const C: usize>(
-        &self,
-        table: &[Sums<C>],
-        side: usize,
-        n_sides: usize,
-        centre: f64,
-    ) -> ([f64; C], Vec<[f64; C]>) {
-        let (mut a0, mut a1) = ([0.0; C], [0.0; C]);
-        let mut hinges = Vec::with_capacity(self.at.len());
-        let mut candidates = self.at.iter().map(|&at| at as usize);
-        let mut next = candidates.next();
-        for (s, own) in table.chunks_exact(n_sides).enumerate() {
-            for c in 0..C {
-                a0[c] += own[side][0][c];
-                a1[c] += own[side][1][c];
-            }
-            if next == Some(s) {
-                let t = self.knots[s] - centre;
-                hinges.push(std::array::from_fn(|c| a1[c] - t * a0[c]));
-                next = candidates.next();
+    /// Turn the sums of one or two vectors v into v'h at every knot, in the place of the first ones;
+    /// returns v'L.
+    fn fold(&self, table: &mut [Sums], (side, n_sides): (usize, usize), centre: f64) -> [f64; 2] {
+        let (mut a0, mut a1) = ([0.0; 2], [0.0; 2]);
+        for (s, own) in table.chunks_exact_mut(n_sides).enumerate() {
+            let t = self.origin(s, centre) - centre;
+            let own = &mut own[side];
+            for c in 0..2 {
+                a0[c] += own[0][c];
+                a1[c] += own[1][c];
+                own[0][c] = a1[c] - t * a0[c];
             }
         }
-        (a1, hinges)
-    }
-
-    fn remove<const C: usize>(&mut self, linear: [f64; C], hinges: &[[f64; C]]) {
-        for l in linear {
-            self.linear_norm -= l * l;
-        }
-        for ((norm, cross), hinge) in self.norm.iter_mut().zip(&mut self.cross).zip(hinges) {
-            for c in 0..C {
-                *norm -= hinge[c] * hinge[c];
-                *cross -= linear[c] * hinge[c];
-            }
-        }
+        a1
     }
 }

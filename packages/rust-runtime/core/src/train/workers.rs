@@ -24,27 +24,39 @@ impl Workers {
     }
 
     /// Change every item.
-    pub(super) fn each<T: Send>(&self, items: &mut [T], work: impl Fn(&mut T) + Sync + Send) {
-        match &self.pool {
-            Some(pool) => pool.install(|| items.par_iter_mut().for_each(work)),
-            None => items.iter_mut().for_each(work),
-        }
+    pub(super) fn each<T: Send>(&self, items: &mut [T], work: impl Fn(&mut T) + Sync) {
+        let work: &(dyn Fn(&mut T) + Sync) = &work;
+        let Some(pool) = &self.pool else {
+            return items.iter_mut().for_each(work);
+        };
+        let tasks = items.iter_mut();
+        run(
+            pool,
+            tasks
+                .map(|item| -> Task { Box::new(move || work(item)) })
+                .collect(),
+        );
     }
 
     /// One result per number below `count`, in order.
-    pub(super) fn map<T: Send>(
-        &self,
-        count: usize,
-        work: impl Fn(usize) -> T + Sync + Send,
-    ) -> Vec<T> {
-        match &self.pool {
-            Some(pool) => pool.install(|| (0..count).into_par_iter().map(work).collect()),
-            None => (0..count).map(work).collect(),
-        }
+    pub(super) fn map<T: Send>(&self, count: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
+        let mut results: Vec<(usize, Option<T>)> = (0..count).map(|k| (k, None)).collect();
+        self.each(&mut results, |(k, result)| *result = Some(work(*k)));
+        results
+            .into_iter()
+            .filter_map(|(_, result)| result)
+            .collect()
     }
 
     /// Parts of `n` rows, each as (from, to).
     pub(super) fn parts(n: usize) -> impl Iterator<Item = (usize, usize)> {
         (0..n.div_ceil(ROWS)).map(move |part| (part * ROWS, n.min((part + 1) * ROWS)))
     }
+}
+
+/// Work of one kind, so that the pool is compiled once and not for every closure.
+type Task<'a> = Box<dyn FnOnce() + Send + 'a>;
+
+fn run(pool: &rayon::ThreadPool, tasks: Vec<Task>) {
+    pool.install(|| tasks.into_par_iter().for_each(|task| task()));
 }

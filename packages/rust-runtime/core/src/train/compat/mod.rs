@@ -42,7 +42,8 @@ pub(super) fn grow(
     let thresh = options.thresh.unwrap_or(THRESH);
     let null = pass.null_rss();
     let null_gcv = gcv(null, prepared.n(), 1, options.penalty);
-    let mut steps = vec![pass.step()];
+    let tss = prepared.tss();
+    let mut steps = vec![pass.step(tss)];
     let (mut rss, mut gain, mut rsq) = (null, null, 0.0);
     let stop = loop {
         if pass.queue.slots() + 2 > most {
@@ -69,7 +70,7 @@ pub(super) fn grow(
             break Stop::LowGrsq;
         }
         pass.add(&found, plan);
-        let step = pass.step();
+        let step = pass.step(tss);
         let go_on = progress(Progress::Step { step: &step, most });
         steps.push(step);
         if !go_on {
@@ -96,13 +97,6 @@ struct Made {
     factor: Factor,
 }
 
-/// Parents that are searched together.
-struct Searched {
-    group: Group,
-    /// Columns of the frame that it accounts for.
-    seen: usize,
-}
-
 struct Pass<'a> {
     prepared: &'a Prepared,
     options: &'a Options,
@@ -117,7 +111,7 @@ struct Pass<'a> {
     /// The term of every column of the frame.
     columns: Vec<Option<usize>>,
     queue: Queue,
-    searched: Vec<Searched>,
+    groups: Vec<Group>,
     /// Where each term is a parent: group and side.
     place: Vec<Option<(usize, usize)>>,
     /// Sets of variables of the terms and of columns of zeros, while all are the same.
@@ -187,7 +181,7 @@ impl<'a> Pass<'a> {
             frame,
             columns: vec![Some(0)],
             queue: Queue::new(options.fast_k, options.fast_beta),
-            searched: Vec::new(),
+            groups: Vec::new(),
             place: vec![None],
             form: Form::Empty,
             chain,
@@ -202,15 +196,9 @@ impl<'a> Pass<'a> {
         })
     }
 
-    fn step(&self) -> ForwardStep {
-        let (rss, n_terms) = (self.frame.rss(), self.basis.len());
-        let tss: f64 = self.prepared.tss();
-        ForwardStep {
-            n_terms,
-            rss,
-            rsq: 1.0 - rss / tss,
-            gcv: gcv(rss, self.prepared.n(), n_terms, self.options.penalty),
-        }
+    fn step(&self, tss: f64) -> ForwardStep {
+        let (n, penalty) = (self.prepared.n(), self.options.penalty);
+        ForwardStep::of(self.frame.rss(), tss, n, self.basis.len(), penalty)
     }
 
     /// The best candidate under the parents that are up; None when nothing gains.
@@ -225,13 +213,12 @@ impl<'a> Pass<'a> {
             false => Err(Error::Interrupted),
         };
         let parents = self.queue.parents();
-        for &(_, slot) in &parents {
-            if let Slot::Term(term) = slot {
-                if self.basis.degree(term) < self.options.max_degree {
-                    self.prepare(term, &mut alive)?;
-                }
-            }
-        }
+        let is_open = |term: &usize| self.basis.degree(*term) < self.options.max_degree;
+        let terms = parents.iter().filter_map(|&(_, slot)| match slot {
+            Slot::Term(term) => Some(term).filter(is_open),
+            _ => None,
+        });
+        self.prepare(terms.collect(), &mut alive)?;
         self.search(bound);
         // With weights R regresses on left hinges that it did not make terms of.
         let hidden = if self.weighted {
@@ -298,7 +285,7 @@ impl<'a> Pass<'a> {
         let Some((g, side)) = self.place[term] else {
             return Vec::new();
         };
-        let blocks = self.searched[g].group.blocks.iter().enumerate();
+        let blocks = self.groups[g].blocks.iter().enumerate();
         blocks
             .map(|(b, block)| ((g, b, side), block.variable, block.sides[side].best()))
             .collect()

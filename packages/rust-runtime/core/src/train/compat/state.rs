@@ -1,62 +1,65 @@
 //! What the search knows under each parent, and what R's rules make of it.
 
-use super::{ALMOST_ZERO, Form, LEAST_SQUARES, Pass, Searched};
+use super::{ALMOST_ZERO, Form, LEAST_SQUARES, Pass};
 use crate::error::Error;
 use crate::train::data::Prepared;
-use crate::train::group::{Grids, Group, refresh};
+use crate::train::group::{Grids, Group, refresh, search};
 use crate::train::knots::{Room, Spans};
 use crate::train::orthogonal::Frame;
-use crate::train::search::{Rules, Since};
+use crate::train::search::{Rules, hinge_tolerance};
 use crate::train::workers::Workers;
 
-/// The least share of a hinge outside the model: much while the model is small.
-const EARLY_TOLERANCE: f64 = 0.01;
-const TOLERANCE: f64 = 1e-5;
-const EARLY_SLOTS: usize = 15;
-/// The same with weights, where R has a full regression for each knot: what double precision tells.
+/// The least share of a hinge outside the model with weights, where R has a full regression for each
+/// knot: what double precision tells.
 const WEIGHTED_TOLERANCE: f64 = 1e-11;
 
 impl Pass<'_> {
-    /// Bring the state under a parent up to date, or set it up.
+    /// Bring the state under these parents up to date, or set it up.
     pub(super) fn prepare(
         &mut self,
-        term: usize,
+        terms: Vec<usize>,
         alive: &mut dyn FnMut() -> Result<(), Error>,
     ) -> Result<(), Error> {
-        if self.place[term].is_none() {
-            let mut terms = vec![term];
-            let is_pair = |next: &usize| self.basis.is_pair(term, *next);
-            if self.options.allowed.is_for_both_sides() {
-                terms.extend(
-                    Some(term + 1)
-                        .filter(|next| *next < self.basis.len())
-                        .filter(is_pair),
-                );
-            }
-            let mut group = self.group_of(&terms)?;
-            let new = std::slice::from_mut(&mut group);
-            let context = (self.prepared, &self.frame, self.workers);
-            refresh(new, 1, Since::Now, false, context, alive)?;
-            for (side, &term) in terms.iter().enumerate() {
-                self.place[term] = Some((self.searched.len(), side));
-            }
-            let seen = self.frame.len();
-            self.searched.push(Searched { group, seen });
+        let mut is_up = vec![false; self.groups.len()];
+        for term in terms {
+            let (g, _) = match self.place[term] {
+                Some(place) => place,
+                None => {
+                    alive()?;
+                    is_up.push(true);
+                    self.set_up(term)?
+                }
+            };
+            is_up[g] = true;
         }
-        let (prepared, frame, workers) = (self.prepared, &self.frame, self.workers);
-        if let Some((g, _)) = self.place[term] {
-            let searched = &mut self.searched[g];
-            let own = std::slice::from_mut(&mut searched.group);
-            let context = (prepared, frame, workers);
-            refresh(own, searched.seen, Since::Before, false, context, alive)?;
-            searched.seen = frame.len();
-            let least = if self.weighted { 0.0 } else { LEAST_SQUARES };
-            settle_doubts(&mut searched.group, least, (prepared, frame, workers));
+        let groups = self.groups.iter_mut().zip(is_up);
+        let mut groups: Vec<&mut Group> = groups.filter(|g| g.1).map(|g| g.0).collect();
+        let context = (self.prepared, &self.frame, self.workers);
+        refresh(&mut groups, false, context, alive)?;
+        let least = if self.weighted { 0.0 } else { LEAST_SQUARES };
+        for group in groups {
+            settle_doubts(group, least, context);
         }
         Ok(())
     }
 
-    pub(super) fn group_of(&self, terms: &[usize]) -> Result<Group, Error> {
+    /// A new group for a term, with the other hinge of its pair; returns its place.
+    fn set_up(&mut self, term: usize) -> Result<(usize, usize), Error> {
+        let mut terms = vec![term];
+        if self.options.allowed.is_for_both_sides() {
+            let next = Some(term + 1).filter(|next| *next < self.basis.len());
+            terms.extend(next.filter(|next| self.basis.is_pair(term, *next)));
+        }
+        let group = self.group_of(&terms)?;
+        let g = self.groups.len();
+        for (side, &term) in terms.iter().enumerate() {
+            self.place[term] = Some((g, side));
+        }
+        self.groups.push(group);
+        Ok((g, 0))
+    }
+
+    fn group_of(&self, terms: &[usize]) -> Result<Group, Error> {
         let (prepared, options) = (self.prepared, self.options);
         let columns: Vec<Vec<f64>> = terms.iter().map(|&term| self.values(term)).collect();
         let free = options.free_variables(terms[0], &self.basis, prepared)?;
@@ -96,44 +99,34 @@ impl Pass<'_> {
         let forms: Vec<Option<Vec<usize>>> =
             (0..self.basis.len()).map(|t| self.old_form(t)).collect();
         let (weighted, unit) = (self.weighted, self.unit);
-        for searched in &mut self.searched {
-            if searched.seen < self.frame.len() {
-                continue;
-            }
-            let parents = searched.group.parents.clone();
-            let rules = |variable: usize, side: usize| {
-                let is_old = |form: &Vec<usize>| form.contains(&variable);
-                let common = Rules {
-                    linear: 0.0,
-                    linear_least: LEAST_SQUARES,
-                    new_form: !forms[parents[side]].as_ref().is_some_and(is_old),
-                    always_pair: false,
-                    hinge: [slots, slots + 1].map(|slot| {
-                        if slot < EARLY_SLOTS {
-                            EARLY_TOLERANCE
-                        } else {
-                            TOLERANCE
-                        }
-                    }),
-                    tie: 0.0,
-                    margin: 0.0,
-                    most: bound / shares[variable],
-                };
-                if weighted {
-                    Rules {
-                        linear_least: 0.0,
-                        always_pair: true,
-                        hinge: [WEIGHTED_TOLERANCE; 2],
-                        margin: ALMOST_ZERO * unit,
-                        most: f64::INFINITY,
-                        ..common
-                    }
-                } else {
-                    common
-                }
+        let rules = |parent: usize, variable: usize| {
+            let is_old = |form: &Vec<usize>| form.contains(&variable);
+            let common = Rules {
+                linear: 0.0,
+                linear_least: LEAST_SQUARES,
+                new_form: !forms[parent].as_ref().is_some_and(is_old),
+                always_pair: false,
+                hinge: [slots, slots + 1].map(hinge_tolerance),
+                tie: 0.0,
+                margin: 0.0,
+                most: bound / shares[variable],
             };
-            searched.group.search(rules, self.workers);
-        }
+            if weighted {
+                Rules {
+                    linear_least: 0.0,
+                    always_pair: true,
+                    hinge: [WEIGHTED_TOLERANCE; 2],
+                    margin: ALMOST_ZERO * unit,
+                    most: f64::INFINITY,
+                    ..common
+                }
+            } else {
+                common
+            }
+        };
+        let groups = self.groups.iter_mut();
+        let mut groups: Vec<&mut Group> = groups.filter(|g| g.is_up_to_date(&self.frame)).collect();
+        search(&mut groups, &rules, self.workers);
     }
 
     /// Variables that would not give a parent's children a new form: when every term has just the

@@ -42,7 +42,7 @@ impl Pass<'_> {
     pub(super) fn plan(&mut self, found: &Found) -> Plan {
         let (g, b, side) = found.place;
         let variable = &self.prepared.variables[found.variable];
-        let knot = |s: usize| self.searched[g].group.blocks[b].sides[side].knot(s);
+        let knot = |s: usize| self.groups[g].blocks[b].sides[side].knot(s);
         let right = |knot: f64| Factor::Hinge {
             knot,
             side: Side::Right,
