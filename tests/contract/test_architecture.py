@@ -46,7 +46,7 @@ def test_the_libraries_do_not_meet(folder, never):
 
 def test_the_core_knows_few_crates_and_each_has_a_reason():
     manifest = tomllib.loads((ROOT / "packages/rust-runtime/core/Cargo.toml").read_text())
-    assert set(manifest["dependencies"]) == {"radsort", "rayon", "serde", "serde_json"}
+    assert set(manifest["dependencies"]) == {"rayon", "serde", "serde_json"}
     assert "forbid(unsafe_code)" in (ROOT / "packages/rust-runtime/core/src/lib.rs").read_text()
     facts = YAML(typ="safe").load(ROOT / "packaging/dependencies.yaml")
     text = str(facts)

@@ -68,7 +68,12 @@ def main() -> None:
 @click.option("--endspan", type=_span, help="Rows without a knot at each end.")
 @click.option("--compat", type=click.Choice(["earth"]), help="Keep the rules of R earth.")
 @click.option("--knots", type=click.Choice(["exact", "hist"]), default="exact", show_default=True)
-@click.option("--pmethod", default="backward", show_default=True, help="How terms are pruned.")
+@click.option(
+    "--pmethod",
+    default="backward",
+    show_default=True,
+    help="How terms are pruned: backward, none, exhaustive, forward, seqrep or cv.",
+)
 @click.option("--nprune", type=int, help="Most terms that stay.")
 @click.option("--allow-missing", is_flag=True, help="Impute empty cells instead of refusing them.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress bar, no summary.")

@@ -32,6 +32,8 @@ pub(super) struct Variable {
     /// Rows by falling value, ties by row; empty for a variable without hinges, and where the
     /// knots of all parents come from one grid.
     pub(super) order: Vec<u32>,
+    /// The values in that order.
+    pub(super) falling: Vec<f64>,
     /// The grid all parents share, unless each has its own.
     pub(super) knots: Arc<Vec<f64>>,
     pub(super) segment: Segments,
@@ -277,14 +279,18 @@ fn add_variables(
             crate::MAX_MAGNITUDE
         )));
     }
-    let missing: Vec<f64> = column.iter().map(|v| f64::from(v.is_nan())).collect();
-    let n_missing = missing.iter().filter(|&&m| m == 1.0).count();
-    if let Some(i) = column
-        .iter()
-        .position(|v| v.is_nan() && !options.allow_missing)
-    {
+    let n_missing = column.iter().filter(|v| v.is_nan()).count();
+    let missing: Vec<f64> = match n_missing {
+        0 => Vec::new(),
+        _ => column.iter().map(|v| f64::from(v.is_nan())).collect(),
+    };
+    if n_missing > 0 && !options.allow_missing {
+        let row = column
+            .iter()
+            .position(|v| v.is_nan())
+            .map_or(0, |i| rows[i]);
         return Err(Error::MissingValue {
-            row: rows[i],
+            row,
             feature: feature.name.clone(),
         });
     }
@@ -345,6 +351,7 @@ impl Variable {
             kind,
             centre: mean(&values),
             order: Vec::new(),
+            falling: Vec::new(),
             knots: Arc::default(),
             segment: Segments::zeros(values.len(), 0),
             values,
@@ -359,6 +366,8 @@ impl Variable {
             self.order
                 .chunk_by_mut(|&a, &b| self.values[a as usize] == self.values[b as usize])
                 .for_each(<[u32]>::reverse);
+            let value = |&row: &u32| self.values[row as usize];
+            self.falling = self.order.iter().map(value).collect();
         }
         if options.compat || self.kind != Kind::Numeric {
             return;

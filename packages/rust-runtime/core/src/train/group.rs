@@ -3,13 +3,14 @@
 //! The two hinges of a pair are never both positive in a row, so one walk over the rows serves both: each
 //! row belongs to one side, and the sides have disjoint parts of one table.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::data::{Prepared, Variable};
 use super::grid::{Segments, supported};
 use super::knots::{self, Spans};
 use super::orthogonal::Frame;
-use super::search::{Pair, Rules, Side, Sums, View, add, products};
+use super::search::{Rules, Side, Sums, View};
 use super::workers::{self, Workers};
 use crate::error::Error;
 
@@ -19,8 +20,6 @@ const SPARSE: f64 = 0.6;
 const PARTS: usize = 16;
 /// Rows whose values stay in the cache while all groups and variables read them.
 const CACHED_ROWS: usize = 4096;
-/// Rows times blocks of one part of the work, after which a fit can be ended: some 50 ms.
-const VISITS: usize = 1 << 25;
 
 /// Values of one parent or of two that are never both positive, times sqrt(weight).
 pub(super) struct Values {
@@ -72,77 +71,153 @@ impl Values {
         column
     }
 
-    /// Add p q and p q x of the rows `part` to the sums of their segments and sides; `q` begins with
-    /// the first of these rows.
+    /// The entries that lie in the rows `from..to`.
+    fn entries(&self, from: usize, to: usize) -> Range<usize> {
+        match &self.rows {
+            None => from..to,
+            Some(rows) => {
+                let entry = |row: usize| rows.partition_point(|&r| (r as usize) < row);
+                entry(from)..entry(to)
+            }
+        }
+    }
+
+    /// The products of entries with one or two columns.
+    fn times(&self, entries: Range<usize>, (a, b): (&[f64], Option<&[f64]>), out: &mut [[f64; 2]]) {
+        let each = out.iter_mut().zip(&self.weighted[entries.clone()]);
+        match (&self.rows, b) {
+            (None, Some(b)) => {
+                let rows = a[entries.clone()].iter().zip(&b[entries]);
+                for ((out, p), (a, b)) in each.zip(rows) {
+                    *out = [p * a, p * b];
+                }
+            }
+            (None, None) => {
+                for ((out, p), a) in each.zip(&a[entries]) {
+                    *out = [p * a, 0.0];
+                }
+            }
+            (Some(rows), _) => {
+                for ((out, p), &row) in each.zip(&rows[entries]) {
+                    let row = row as usize;
+                    *out = [p * a[row], b.map_or(0.0, |b| p * b[row])];
+                }
+            }
+        }
+    }
+
+    /// All products, in the first places of a buffer that grows as it must.
+    fn all_times<'a>(
+        &self,
+        columns: (&[f64], Option<&[f64]>),
+        buffer: &'a mut Vec<[f64; 2]>,
+        workers: &Workers,
+    ) -> &'a [[f64; 2]] {
+        let length = self.weighted.len();
+        if buffer.len() < length {
+            buffer.resize(length, [0.0; 2]);
+        }
+        let products = &mut buffer[..length];
+        let mut parts: Vec<_> = products.chunks_mut(workers::ROWS).enumerate().collect();
+        workers.each(&mut parts, |(part, products)| {
+            let from = *part * workers::ROWS;
+            self.times(from..from + products.len(), columns, products);
+        });
+        products
+    }
+
+    /// Add the products p q, and the same times x, to the sums of segments and sides.
     pub(super) fn sums(
         &self,
-        part: (usize, usize),
+        entries: Range<usize>,
         variable: &Variable,
-        q: &[[f64; 2]],
+        products: &[[f64; 2]],
         segment: &Segments,
         table: &mut [Sums],
     ) {
-        let centre = variable.centre;
-        self.visit(part, &variable.values, q, segment, |at, p, x, q| {
-            add(&mut table[at], p, x - centre, q);
+        let (x, centre) = (&variable.values, variable.centre);
+        self.visit(entries, x, products, segment, |at, x, products| {
+            let from_centre = x - centre;
+            for (c, product) in products.iter().enumerate() {
+                table[at][0][c] += product;
+                table[at][1][c] += product * from_centre;
+            }
         });
     }
 
-    /// Call `each(place, value, x, q)` for the rows `part`, with the place of segment and side in a
-    /// table.
-    #[inline(always)]
-    pub(super) fn visit<Q>(
+    /// Sum p^2, p^2 d, p^2 d^2 and count rows, with d the distance to the origin of the place.
+    pub(super) fn squares(
         &self,
-        part: (usize, usize),
         x: &[f64],
-        q: &[Q],
+        origins: &[f64],
         segment: &Segments,
-        each: impl FnMut(usize, f64, f64, &Q),
+        table: &mut [[f64; 4]],
+    ) {
+        let all = 0..self.weighted.len();
+        self.visit(all, x, &self.weighted, segment, |at, x, p| {
+            let (squared, d) = (p * p, x - origins[at]);
+            let first = squared * d;
+            let sums = &mut table[at];
+            sums[0] += squared;
+            sums[1] += first;
+            sums[2] += first * d;
+            sums[3] += f64::from(*p != 0.0);
+        });
+    }
+
+    /// Call `each(place, x, item)` for entries, with the place of segment and side in a table; each
+    /// entry has an item.
+    #[inline(always)]
+    fn visit<Q>(
+        &self,
+        entries: Range<usize>,
+        x: &[f64],
+        items: &[Q],
+        segment: &Segments,
+        each: impl FnMut(usize, f64, &Q),
     ) {
         match segment {
-            Segments::Tiny(all) => self.walk(part, x, q, all, |s| usize::from(*s), each),
-            Segments::Narrow(all) => self.walk(part, x, q, all, |s| usize::from(*s), each),
-            Segments::Wide(all) => self.walk(part, x, q, all, |s| *s as usize, each),
+            Segments::Tiny(all) => self.walk(entries, x, items, all, |s| usize::from(*s), each),
+            Segments::Narrow(all) => self.walk(entries, x, items, all, |s| usize::from(*s), each),
+            Segments::Wide(all) => self.walk(entries, x, items, all, |s| *s as usize, each),
         }
     }
 
     #[inline(always)]
     fn walk<Q, S>(
         &self,
-        (from, to): (usize, usize),
+        entries: Range<usize>,
         x: &[f64],
-        q: &[Q],
+        items: &[Q],
         segment: &[S],
         index: impl Fn(&S) -> usize,
-        mut each: impl FnMut(usize, f64, f64, &Q),
+        mut each: impl FnMut(usize, f64, &Q),
     ) {
         let Some(rows) = &self.rows else {
-            let rows = self.weighted[from..to].iter().zip(&x[from..to]);
-            let rows = rows.zip(q).zip(&segment[from..to]);
+            let all = x[entries.clone()].iter().zip(items);
+            let all = all.zip(&segment[entries.clone()]);
             if self.side.is_empty() {
-                for (((&p, &x), q), s) in rows {
-                    each(index(s), p, x, q);
+                for ((&x, item), s) in all {
+                    each(index(s), x, item);
                 }
             } else {
-                for ((((&p, &x), q), s), &side) in rows.zip(&self.side[from..to]) {
-                    each(2 * index(s) + usize::from(side), p, x, q);
+                for (((&x, item), s), &side) in all.zip(&self.side[entries]) {
+                    each(2 * index(s) + usize::from(side), x, item);
                 }
             }
             return;
         };
-        let start = rows.partition_point(|&row| (row as usize) < from);
-        let end = rows.partition_point(|&row| (row as usize) < to);
-        let rows = rows[start..end].iter().zip(&self.weighted[start..end]);
+        let all = rows[entries.clone()].iter().zip(items);
         if self.side.is_empty() {
-            for (&row, &p) in rows {
+            for (&row, item) in all {
                 let row = row as usize;
-                each(index(&segment[row]), p, x[row], &q[row - from]);
+                each(index(&segment[row]), x[row], item);
             }
         } else {
-            for ((&row, &p), &side) in rows.zip(&self.side[start..end]) {
+            for ((&row, item), &side) in all.zip(&self.side[entries]) {
                 let row = row as usize;
                 let place = 2 * index(&segment[row]) + usize::from(side);
-                each(place, p, x[row], &q[row - from]);
+                each(place, x[row], item);
             }
         }
     }
@@ -166,6 +241,13 @@ pub(super) struct Block {
     /// None: the segments all parents share.
     segment: Option<Segments>,
     pub(super) sides: Vec<Side>,
+}
+
+/// Products of columns `k` and `k + 1` with each residual as it was before them.
+fn products(frame: &Frame, k: usize) -> Vec<[f64; 2]> {
+    let z = frame.z.iter();
+    z.map(|z| [z[k], z.get(k + 1).copied().unwrap_or(0.0)])
+        .collect()
 }
 
 pub(super) struct Group {
@@ -192,21 +274,31 @@ impl Group {
         (prepared, frame, workers): (&Prepared, &Frame, &Workers),
     ) -> Self {
         let values = Values::new(columns);
-        let starts = frame.starts();
+        let marks: Vec<u8> = match (grids, columns) {
+            (Grids::Shared, _) => Vec::new(),
+            (_, [first, second]) => {
+                let rows = first.iter().zip(*second);
+                rows.map(|(&p, &q)| knots::mark(p, q)).collect()
+            }
+            _ => columns[0].iter().map(|&p| knots::mark(p, 0.0)).collect(),
+        };
+        let starts: Vec<Vec<[f64; 2]>> = (0..frame.residual.len())
+            .map(|response| {
+                let mut products = Vec::new();
+                values.all_times(frame.start(response), &mut products, workers);
+                products
+            })
+            .collect();
         let blocks = workers.map(variables.len(), |k| {
             let variable = &prepared.variables[variables[k]];
             let (knots, segment) = match grids {
                 Grids::Own { weighted } if !variable.order.is_empty() => {
-                    let (knots, segment) = knots::grids(variable, columns, spans, weighted);
+                    let (knots, segment) = knots::grids(variable, &marks, spans, weighted);
                     (knots.into_iter().map(Arc::new).collect(), Some(segment))
                 }
                 _ => (vec![variable.knots.clone(); columns.len()], None),
             };
-            let view = View {
-                values: &values,
-                variable,
-                segment: segment.as_ref().unwrap_or(&variable.segment),
-            };
+            let view = View::new(&values, variable, segment.as_ref());
             let sides = Side::all(&view, &knots, &starts, |side, on| match grids {
                 Grids::Own { .. } => (0..knots[side].len() as u32).collect(),
                 Grids::Shared => supported(on, spans[side]),
@@ -241,6 +333,7 @@ pub(super) fn refresh(
     (prepared, frame, workers): (&Prepared, &Frame, &Workers),
     alive: &mut dyn FnMut() -> Result<(), Error>,
 ) -> Result<(), Error> {
+    let mut buffer = Vec::new();
     let behind = |groups: &[&mut Group]| groups.iter().map(|group| group.seen).min();
     while let Some(k) = behind(groups).filter(|&k| k < frame.len()) {
         let mut due: Vec<&mut Group> = groups
@@ -252,25 +345,16 @@ pub(super) fn refresh(
             alive()?;
             refresh_binned(&mut due, k, (prepared, frame, workers));
         } else {
-            let pair = Pair::of(frame, k);
-            let mut blocks: Vec<_> = due
-                .iter_mut()
-                .flat_map(|group| {
-                    let (values, is_past) = (&group.values, k < group.born);
-                    let blocks = group.blocks.iter_mut();
-                    blocks.map(move |block| (values, is_past, block))
-                })
-                .collect();
-            for part in blocks.chunks_mut(VISITS.div_ceil(prepared.n())) {
+            let z = products(frame, k);
+            for group in &mut due {
                 alive()?;
-                workers.each(part, |(values, is_past, block)| {
+                let z = if k < group.born { &[][..] } else { &z };
+                let values = &group.values;
+                let products = values.all_times(frame.pair(k), &mut buffer, workers);
+                workers.each(&mut group.blocks, |block| {
                     let variable = &prepared.variables[block.variable];
-                    let view = View {
-                        values,
-                        variable,
-                        segment: block.segment.as_ref().unwrap_or(&variable.segment),
-                    };
-                    Side::refresh(&mut block.sides, &view, &pair, *is_past);
+                    let view = View::new(values, variable, block.segment.as_ref());
+                    Side::refresh(&mut block.sides, &view, products, z);
                 });
             }
         }
@@ -323,17 +407,21 @@ fn refresh_binned(
     let n = prepared.n();
     let most = n.div_ceil(PARTS).max(workers::ROWS);
     let mut tables = workers.map(n.div_ceil(most), |part| {
+        let mut buffer = vec![[0.0; 2]; CACHED_ROWS];
         let mut table: Vec<Sums> = vec![[[0.0; 2]; 2]; size];
         let end = n.min((part + 1) * most);
         for from in (part * most..end).step_by(CACHED_ROWS) {
             let to = end.min(from + CACHED_ROWS);
-            let q = frame.pair(k, from, to);
             for (group, places) in groups.iter().zip(&places) {
+                let values = &group.values;
+                let entries = values.entries(from, to);
+                let products = &mut buffer[..entries.len()];
+                values.times(entries.clone(), frame.pair(k), products);
                 for (block, &(start, stop)) in group.blocks.iter().zip(places) {
                     let variable = &prepared.variables[block.variable];
                     let segment = block.segment.as_ref().unwrap_or(&variable.segment);
                     let own = &mut table[start..stop];
-                    group.values.sums((from, to), variable, &q, segment, own);
+                    values.sums(entries.clone(), variable, products, segment, own);
                 }
             }
         }

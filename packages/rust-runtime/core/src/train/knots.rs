@@ -104,9 +104,10 @@ fn end_zone(options: &Options, room: Room) -> usize {
 /// the row below, be the parent zero there or not. At least `endspan` rows lie below the row of a
 /// knot. A row counts only once the hinge is not constant, that is, when it or a row above it
 /// with a parent that is not zero lies above the value below; with `weighted` it always counts.
+/// `marks` are those of [`mark`].
 pub(super) fn grids(
     variable: &Variable,
-    parents: &[&[f64]],
+    marks: &[u8],
     spans: &[Spans],
     weighted: bool,
 ) -> (Vec<Vec<f64>>, Segments) {
@@ -122,30 +123,20 @@ pub(super) fn grids(
             spans,
         })
         .collect();
-    let (first, second) = (parents[0], parents.get(1));
-    let mut value = variable
-        .order
-        .first()
-        .map_or(0.0, |&row| variable.values[row as usize]);
-    for (position, &row) in variable.order.iter().enumerate() {
-        let row = row as usize;
-        let other = second.map_or(0.0, |second| second[row]);
-        let (grid, parent) = if other == 0.0 {
-            (&mut grids[0], first[row])
-        } else {
-            (&mut grids[1], other)
-        };
-        segment.set(row, grid.knots.len());
-        let Some(&below) = variable.order.get(position + 1) else {
+    let rows = variable.order.iter().zip(&variable.falling);
+    let mut below = variable.falling.iter().skip(1);
+    for (position, (&row, &value)) in rows.enumerate() {
+        let mark = marks[row as usize];
+        let grid = &mut grids[usize::from(mark & SECOND != 0)];
+        segment.set(row as usize, grid.knots.len());
+        let Some(&knot) = below.next() else {
             break;
         };
-        let knot = variable.values[below as usize];
-        let value = std::mem::replace(&mut value, knot);
-        if parent == 0.0 {
+        if mark == ZERO {
             continue;
         }
         let top = *grid.top.get_or_insert(value);
-        if parent < 0.0 || knot >= top {
+        if mark & POSITIVE == 0 || knot >= top {
             continue;
         }
         grid.left -= 1;
@@ -159,6 +150,24 @@ pub(super) fn grids(
         }
     }
     (grids.into_iter().map(|grid| grid.knots).collect(), segment)
+}
+
+const ZERO: u8 = 0;
+const NEGATIVE: u8 = 1;
+const POSITIVE: u8 = 2;
+/// Added where the second parent is the one that is not zero.
+const SECOND: u8 = 4;
+
+/// What the knots depend on in one row.
+pub(super) fn mark(first: f64, second: f64) -> u8 {
+    let sign = |value: f64| if value > 0.0 { POSITIVE } else { NEGATIVE };
+    if second != 0.0 {
+        SECOND | sign(second)
+    } else if first != 0.0 {
+        sign(first)
+    } else {
+        ZERO
+    }
 }
 
 /// The knots of one parent so far.

@@ -55,25 +55,14 @@ impl Frame {
         self.r.truncate(columns);
     }
 
-    /// The residual of each response beside the first column.
-    pub(super) fn starts(&self) -> Vec<Vec<[f64; 2]>> {
-        let beside = |residual: &Vec<f64>| {
-            let rows = residual.iter().zip(&self.q[0]);
-            rows.map(|(&r, &q)| [r, q]).collect()
-        };
-        self.residual.iter().map(beside).collect()
+    /// The residual of a response beside the first column.
+    pub(super) fn start(&self, response: usize) -> (&[f64], Option<&[f64]>) {
+        (&self.residual[response], Some(&self.q[0]))
     }
 
-    /// Rows `from..to` of columns `k` and `k + 1` side by side; zeros where there is no second one.
-    pub(super) fn pair(&self, k: usize, from: usize, to: usize) -> Vec<[f64; 2]> {
-        let first = &self.q[k][from..to];
-        match self.q.get(k + 1) {
-            Some(second) => {
-                let rows = first.iter().zip(&second[from..to]);
-                rows.map(|(&a, &b)| [a, b]).collect()
-            }
-            None => first.iter().map(|&a| [a, 0.0]).collect(),
-        }
+    /// Columns `k` and, if there is one, `k + 1`.
+    pub(super) fn pair(&self, k: usize) -> (&[f64], Option<&[f64]>) {
+        (&self.q[k], self.q.get(k + 1).map(Vec::as_slice))
     }
 
     /// Add columns one after the other; tells for each whether it was new to the frame.

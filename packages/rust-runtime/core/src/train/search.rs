@@ -13,10 +13,11 @@
 //! and the same for NL and cL. q'h at every knot comes from two sums per segment between knots.
 //! The left hinge adds nothing to the space, as h+ - h- = p (x - t).
 
+use std::cell::RefCell;
+
 use super::data::Variable;
 use super::grid::Segments;
 use super::group::Values;
-use super::orthogonal::Frame;
 
 /// A squared norm that shrank to this share may be rounding.
 const DOUBTFUL: f64 = 1e-7;
@@ -106,55 +107,47 @@ pub(super) struct Side {
 /// Sums of one segment and side: of p q, and of p q x.
 pub(super) type Sums = [[f64; 2]; 2];
 
-/// Add p q and p q x of one row.
-#[inline(always)]
-pub(super) fn add(sums: &mut Sums, p: f64, from_centre: f64, q: &[f64; 2]) {
-    for c in 0..2 {
-        let product = p * q[c];
-        sums[0][c] += product;
-        sums[1][c] += product * from_centre;
-    }
-}
-
-/// A pair of columns with their products with the residuals, one pair per response.
-pub(super) struct Pair {
-    q: Vec<[f64; 2]>,
-    z: Vec<[f64; 2]>,
-}
-
-impl Pair {
-    /// Columns `k` and, if there is one, `k + 1`.
-    pub(super) fn of(frame: &Frame, k: usize) -> Self {
-        let n = frame.residual.first().map_or(0, Vec::len);
-        Pair {
-            q: frame.pair(k, 0, n),
-            z: products(frame, k),
-        }
-    }
-}
-
-/// Products of columns `k` and `k + 1` with each residual as it was before them.
-pub(super) fn products(frame: &Frame, k: usize) -> Vec<[f64; 2]> {
-    let z = frame.z.iter();
-    z.map(|z| [z[k], z.get(k + 1).copied().unwrap_or(0.0)])
-        .collect()
-}
-
 /// A variable as one group of parents sees it.
 pub(super) struct View<'a> {
-    pub(super) values: &'a Values,
-    pub(super) variable: &'a Variable,
-    pub(super) segment: &'a Segments,
+    values: &'a Values,
+    variable: &'a Variable,
+    segment: &'a Segments,
 }
 
-impl View<'_> {
-    /// Sum p q and p q x over the rows of each segment and side.
-    fn sums(&self, q: &[[f64; 2]], n_segments: usize) -> Vec<Sums> {
-        let mut table = vec![[[0.0; 2]; 2]; n_segments * self.values.n_sides()];
-        let all = (0, q.len());
+impl<'a> View<'a> {
+    /// A variable with segments of its own, or those all parents share.
+    pub(super) fn new(
+        values: &'a Values,
+        variable: &'a Variable,
+        segment: Option<&'a Segments>,
+    ) -> Self {
+        View {
+            values,
+            variable,
+            segment: segment.unwrap_or(&variable.segment),
+        }
+    }
+
+    /// Hand over the sums of p q and p q x over the rows of each segment and side, from the products
+    /// p q of all entries.
+    fn with_sums(
+        &self,
+        products: &[[f64; 2]],
+        n_segments: usize,
+        use_up: impl FnOnce(&mut [Sums]),
+    ) {
+        thread_local! {
+            /// One table of this thread after the other.
+            static TABLE: RefCell<Vec<Sums>> = const { RefCell::new(Vec::new()) };
+        }
+        let mut table = TABLE.take();
+        table.clear();
+        table.resize(n_segments * self.values.n_sides(), [[0.0; 2]; 2]);
+        let all = 0..products.len();
         self.values
-            .sums(all, self.variable, q, self.segment, &mut table);
-        table
+            .sums(all, self.variable, products, self.segment, &mut table);
+        use_up(&mut table);
+        TABLE.set(table);
     }
 
     /// Sum p^2, p^2 d, p^2 d^2 and count rows, with d the distance to the knot below; below the last
@@ -165,17 +158,8 @@ impl View<'_> {
             .flat_map(|s| sides.iter().map(move |side| side.origin(s, centre)))
             .collect();
         let mut table = vec![[0.0; 4]; origins.len()];
-        let x = &self.variable.values;
         self.values
-            .visit((0, x.len()), x, x, self.segment, |at, p, x, _| {
-                let (squared, d) = (p * p, x - origins[at]);
-                let first = squared * d;
-                let sums = &mut table[at];
-                sums[0] += squared;
-                sums[1] += first;
-                sums[2] += first * d;
-                sums[3] += f64::from(p != 0.0);
-            });
+            .squares(&self.variable.values, &origins, self.segment, &mut table);
         table
     }
 }
@@ -192,8 +176,8 @@ impl Side {
 
     /// Set up the sides of a group on a variable against the first column of the frame.
     ///
-    /// `starts` has for each response its residual beside the first column; `choose` picks the
-    /// candidates of a side from the rows of each segment.
+    /// `starts` has for each response the products of the parents' values with its residual and with
+    /// the first column; `choose` picks the candidates of a side from the rows of each segment.
     pub(super) fn all(
         view: &View,
         knots: &[std::sync::Arc<Vec<f64>>],
@@ -217,39 +201,41 @@ impl Side {
         }
         // One walk for the first residual and the first column, which is the intercept: what it
         // leaves of a norm is the scale.
-        for (response, packed) in starts.iter().enumerate() {
-            let mut table = view.sums(packed, n_segments);
-            for (k, side) in sides.iter_mut().enumerate() {
-                let linear = side.fold(&mut table, (k, n_sides), centre);
-                side.linear_along[response] = linear[0];
-                let hinges = || {
-                    side.at
-                        .iter()
-                        .map(|&at| table[at as usize * n_sides + k][0])
-                };
-                side.along[response] = hinges().map(|h| h[0]).collect();
-                if response == 0 {
-                    side.linear_norm -= linear[1] * linear[1];
-                    for ((norm, cross), h) in
-                        side.norm.iter_mut().zip(&mut side.cross).zip(hinges())
-                    {
-                        *norm -= h[1] * h[1];
-                        *cross -= linear[1] * h[1];
-                    }
-                    side.scale = side.norm.iter().map(|&norm| norm as f32).collect();
-                    side.linear_scale = side.linear_norm;
+        for (response, products) in starts.iter().enumerate() {
+            view.with_sums(products, n_segments, |table| {
+                let linear = fold(&sides, table, centre);
+                for (k, (side, linear)) in sides.iter_mut().zip(linear).enumerate() {
+                    side.start(response, linear, hinges(table, k, n_sides));
                 }
-            }
+            });
         }
         sides
     }
 
-    /// Bring all sides up to date with a pair of columns; `is_past` when the residual they saw came
-    /// after it.
-    pub(super) fn refresh(sides: &mut [Side], view: &View, pair: &Pair, is_past: bool) {
-        let mut table = view.sums(&pair.q, Side::n_segments(sides));
-        let z = if is_past { &[][..] } else { &pair.z };
-        Side::absorb(sides, &mut table, view.variable.centre, z);
+    /// Take the products with a residual and, with the first one, what the first column takes.
+    fn start(&mut self, response: usize, linear: [f64; 2], hinge: impl Fn(u32) -> [f64; 2]) {
+        self.linear_along[response] = linear[0];
+        self.along[response] = self.at.iter().map(|&at| hinge(at)[0]).collect();
+        if response > 0 {
+            return;
+        }
+        self.linear_norm -= linear[1] * linear[1];
+        self.linear_scale = self.linear_norm;
+        let state = self.norm.iter_mut().zip(&mut self.cross);
+        for ((norm, cross), &at) in state.zip(&self.at) {
+            let along = hinge(at)[1];
+            *norm -= along * along;
+            *cross -= linear[1] * along;
+        }
+        self.scale = self.norm.iter().map(|&norm| norm as f32).collect();
+    }
+
+    /// Bring all sides up to date with a pair of columns by the products with the parents' values;
+    /// `z` as in [`Side::absorb`].
+    pub(super) fn refresh(sides: &mut [Side], view: &View, products: &[[f64; 2]], z: &[[f64; 2]]) {
+        view.with_sums(products, Side::n_segments(sides), |table| {
+            Side::absorb(sides, table, view.variable.centre, z);
+        });
     }
 
     /// Segments of the longest grid of the sides.
@@ -265,9 +251,9 @@ impl Side {
     /// Account for a pair of columns by its sums; `z` has its products with each residual, or nothing.
     pub(super) fn absorb(sides: &mut [Side], table: &mut [Sums], centre: f64, z: &[[f64; 2]]) {
         let n_sides = sides.len();
-        for (k, side) in sides.iter_mut().enumerate() {
-            let [a, b] = side.fold(table, (k, n_sides), centre);
-            let hinge = |at: u32| table[at as usize * n_sides + k][0];
+        let linear = fold(sides, table, centre);
+        for (k, (side, [a, b])) in sides.iter_mut().zip(linear).enumerate() {
+            let hinge = hinges(table, k, n_sides);
             side.linear_norm -= a * a + b * b;
             let state = side.norm.iter_mut().zip(&mut side.cross);
             for ((norm, cross), &at) in state.zip(&side.at) {
@@ -390,6 +376,8 @@ impl Side {
     /// would lose its digits near the top.
     fn norms<'a>(&mut self, squares: impl Iterator<Item = &'a [f64; 4]>, centre: f64) {
         let (mut p0, mut h1, mut h2) = (0.0, 0.0, 0.0);
+        self.norm.reserve_exact(self.at.len());
+        self.cross.reserve_exact(self.at.len());
         let mut candidates = self.at.iter().peekable();
         let mut above = None;
         for (s, own) in squares.enumerate() {
@@ -408,20 +396,35 @@ impl Side {
             }
         }
     }
+}
 
-    /// Turn the sums of one or two vectors v into v'h at every knot, in the place of the first ones;
-    /// returns v'L.
-    fn fold(&self, table: &mut [Sums], (side, n_sides): (usize, usize), centre: f64) -> [f64; 2] {
-        let (mut a0, mut a1) = ([0.0; 2], [0.0; 2]);
-        for (s, own) in table.chunks_exact_mut(n_sides).enumerate() {
-            let t = self.origin(s, centre) - centre;
-            let own = &mut own[side];
+/// Turn the sums of one or two vectors v into v'h at every knot, in the place of the first ones;
+/// returns v'L of each side.
+fn fold(sides: &[Side], table: &mut [Sums], centre: f64) -> [[f64; 2]; 2] {
+    match sides {
+        [first, second] => fold_sides([first, second], table, centre),
+        [only] => [fold_sides([only], table, centre)[0], [0.0; 2]],
+        _ => [[0.0; 2]; 2],
+    }
+}
+
+/// Both sides at once, so that one does not wait for the other.
+fn fold_sides<const S: usize>(sides: [&Side; S], table: &mut [Sums], centre: f64) -> [[f64; 2]; S] {
+    let (mut a0, mut a1) = ([[0.0; 2]; S], [[0.0; 2]; S]);
+    for (s, own) in table.chunks_exact_mut(S).enumerate() {
+        for (side, own) in own.iter_mut().enumerate() {
+            let t = sides[side].origin(s, centre) - centre;
             for c in 0..2 {
-                a0[c] += own[0][c];
-                a1[c] += own[1][c];
-                own[0][c] = a1[c] - t * a0[c];
+                a0[side][c] += own[0][c];
+                a1[side][c] += own[1][c];
+                own[0][c] = a1[side][c] - t * a0[side][c];
             }
         }
-        a1
     }
+    a1
+}
+
+/// v'h at the knots of a side, from a folded table.
+fn hinges(table: &[Sums], side: usize, n_sides: usize) -> impl Fn(u32) -> [f64; 2] {
+    move |at| table[at as usize * n_sides + side][0]
 }
