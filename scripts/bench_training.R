@@ -10,13 +10,17 @@ read_doubles <- function(name, count) {
 cat("case,seconds,gcv,terms,rsq\n")
 for (i in seq_len(nrow(jobs))) {
   job <- jobs[i, ]
-  x <- matrix(read_doubles(job$x, job$n * job$p), job$n, job$p)
-  y <- read_doubles(job$y, job$n)
-  unseen <- matrix(read_doubles(job$unseen, job$m * job$p), job$m, job$p)
-  truth <- read_doubles(job$truth, job$m)
+  part <- function(name, count) read_doubles(sprintf("%d.%s", job$files, name), count)
+  x <- matrix(part("x", job$n * job$p), job$n, job$p)
+  y <- part("y", job$n)
+  unseen <- matrix(part("unseen", job$m * job$p), job$m, job$p)
+  truth <- part("truth", job$m)
   for (run in seq_len(job$runs)) {
     gc()
-    time <- system.time(model <- earth(x, y, degree = job$degree, nk = job$nk))
+    time <- system.time(model <- earth(
+      x, y,
+      degree = job$degree, nk = job$nk, thresh = job$thresh, fast.k = job$fast_k
+    ))
     error <- truth - predict(model, unseen)
     rsq <- 1 - sum(error^2) / sum((truth - mean(truth))^2)
     cat(sprintf("%s,%.17g,%.17g,%d,%.17g\n", job$case, time[["user.self"]] + time[["sys.self"]],
