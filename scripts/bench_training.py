@@ -279,6 +279,7 @@ def draw(record: dict[str, Any], path: Path) -> None:
     right.set_xlabel("rows")
     right.set_ylabel("CPU microseconds per row")
     right.legend(fontsize=8)
+    path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
 
@@ -295,10 +296,14 @@ def main() -> int:
     parser.add_argument("--largest", type=int, default=1_000_000)
     parser.add_argument("--output", type=Path, default=RECORD)
     parser.add_argument("--plot", type=Path, default=ROOT / "docs" / "img" / "training.svg")
+    parser.add_argument("--redraw", action="store_true", help="Draw the record that there is.")
     parser.add_argument("--peak", type=json.loads, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.peak:
         print(measure_peak(*options.peak))
+        return 0
+    if options.redraw:
+        draw(json.loads(options.output.read_text(encoding="utf-8")), options.plot)
         return 0
     if shutil.which("Rscript") is None:
         sys.exit("bench-training: there is no Rscript; apt-get install r-base-core r-cran-earth")
