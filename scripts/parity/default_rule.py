@@ -46,7 +46,7 @@ def friedman(n: int, p: int, sd: float = 1.0) -> Callable[[int], Problem]:
 
 def weighted(seed: int) -> Problem:
     """The same with noise that grows with a column, and the weights that belong to it."""
-    X, y, unseen, truth, _ = friedman(500, 10, sd=0.0)(seed)
+    X, y, unseen, truth, _ = friedman(120, 10, sd=0.0)(seed)
     sd = 0.3 + 3 * X[:, 9]
     rng = np.random.default_rng(seed)
     return X, y + sd * rng.normal(size=len(y)), unseen, truth, 1 / sd**2
@@ -98,7 +98,7 @@ FAMILIES: dict[str, Callable[[int], Problem]] = {
     "Friedman 1, n = 1000": friedman(1_000, 10),
     "Friedman 1, n = 5000": friedman(5_000, 10),
     "more columns than rows, n = 50, p = 60": friedman(50, 60),
-    "weights, n = 500": weighted,
+    "weights, n = 120": weighted,
     "three responses, n = 500": several,
     "plateau, n = 2000": plateau,
     "noise alone, n = 300": noise,
