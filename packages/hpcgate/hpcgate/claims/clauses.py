@@ -8,7 +8,17 @@ from dataclasses import dataclass
 from hpcgate.claims.lexicon import Lexicon
 from hpcgate.claims.words import Match, Word, word_set
 
-__all__ = ["BE", "CONDITION", "MARKS", "PLACES", "Clause", "Reading", "has_or", "split_clauses"]
+__all__ = [
+    "BE",
+    "CONDITION",
+    "MARKS",
+    "NOBODY",
+    "PLACES",
+    "Clause",
+    "Reading",
+    "has_or",
+    "split_clauses",
+]
 
 MARKS = frozenset(";:—().?!,[]{}")
 _HARD = word_set("; : — ( ) . ? ! [ ] { }")
@@ -25,6 +35,8 @@ _OPENERS = word_set(
     "except far compared similar contrary under over across during through instead apart "
     "besides beyond today currently here now via where inside outside unless rather despite"
 )
+# Subjects that deny every verb behind them.
+NOBODY = word_set("nothing nobody none neither")
 PLACES = word_set("on in at by with for from over under of as than")
 _NOMINAL = word_set("to the a an of no in by for its our your their this any each every")
 _GOVERNS = word_set(
@@ -134,6 +146,8 @@ def split_clauses(reading: Reading) -> list[Clause]:
             cuts.append((place + 1, low))
         elif low == "," and (link := _after_comma(reading, place)):
             cuts.append((place + 1, link))
+        elif low == "or" and reading.low(cuts[-1][0]) in NOBODY:
+            continue
         elif low in ("and", "or", "so") and place > cuts[-1][0] + 1 and _new_verb(reading, place):
             cuts.append((place + 1, "and"))
         elif low in ("because", "since", "as") and place and reading.low(place + 1) in _PRONOUN:
@@ -147,10 +161,11 @@ def split_clauses(reading: Reading) -> list[Clause]:
 
 
 def _inside_name(words: tuple[Word, ...], place: int) -> bool:
-    """Whether a full stop stands inside a dotted name: `numpy.dot`."""
+    """Whether a mark stands inside a name: `numpy.dot`, `cuda:0`."""
     return (
-        words[place].low == "."
+        words[place].low in (".", ":")
         and 0 < place < len(words) - 1
+        and (words[place].low == "." or words[place + 1].low[0].isdecimal())
         and words[place - 1].end == words[place].start
         and words[place].end == words[place + 1].start
     )

@@ -37,6 +37,12 @@ _OUR_THINGS = word_set("plan plans replay row rows model models matrix knots hin
 _WELCOME = word_set("helps help works used supported welcome there fine possible")
 _NEGATIONS = word_set("not no never none neither nor cannot without")
 _SUBJECTS = word_set("it they we you those these both pymars replay can will does")
+# "It is not needed, but having one helps."
+_HAVING = word_set("having owning using adding with buying taking")
+_IN_VAIN = word_set(
+    "not no never nothing none little hardly nowhere neither without pointless useless vain wrong"
+    " raises fails error ignored"
+)
 _OBJECTS = word_set("them one it those these both")
 _BEHIND = word_set(
     "if when where since as to for at in on too now anyway just , . and just well gladly"
@@ -55,12 +61,17 @@ _KINDS = word_set(
 # What a word may be said to be, right behind its article.
 _THINGS = word_set(
     "instruction technique way method computer value copy network system tool piece kind sort"
-    " measure property promise pair list queue place point state"
+    " measure property promise pair list queue place point state sequence series stream unit"
 )
 _LISTED = word_set(", and or /")
 # A name, a colon and a type document an argument.
 _TYPES = word_set(
     "int float str bool integer string boolean optional callable array number list dict"
+)
+# What we did to compare, which hands nothing to us: "on every table we tried".
+_LOOKED = word_set(
+    "tried tested measured compared looked saw know knew found used checked timed ran"
+    " run did made have had"
 )
 _PEOPLE = word_set("you one people users everybody everyone")
 # Data that others made and we take: what is said of it is said of us.
@@ -69,8 +80,16 @@ _DATA = word_set(
     " columns batch batches buffer buffers matrix matrices record records"
 )
 _MEASURES = word_set("throughput speed time performance rate runtime latency cost")
+# "A replacement for X" and "the switch from X" speak of what came after X.
+_SUCCEEDS = word_set(
+    "replacement alternative substitute successor heir in port rewrite reimplementation switch move"
+    " switched switching moved moving migration migrating migrated change changed changing"
+)
 _SEND = word_set("see try prefer consider")
-_EXTEND = word_set("too likewise same also follows follow joins matches")
+_EXTEND = word_set("too likewise same also")
+# "We follow" repeats what was said; "we follow its style guide" does not.
+_FOLLOW = word_set("follows follow joins matches")
+_FOLLOWED = word_set("suit it them in closely")
 
 
 def owner(reading: Reading, clause: Clause, inherited: Owner) -> Owner:
@@ -148,20 +167,29 @@ def _measured_against(reading: Reading, match: Match) -> bool:
     before = match.start - 1
     if reading.low(before) == "of" and reading.low(before - 1) in _MEASURES:
         return True
+    if reading.low(before) in ("for", "to", "of", "from") and reading.low(before - 1) in _SUCCEEDS:
+        return True
     while reading.low(before) in ("the", "a", "an", "its", "that"):
         before -= 1
     return reading.low(before) in ("than", "over", "versus", "vs", "as")
 
 
 def _sent_away(reading: Reading, others: list[Match]) -> bool:
-    """Whether the reader is sent to another project: `For GPUs, see XGBoost`."""
+    """Whether a clause points to another project: `It belongs to XGBoost`."""
+    if any(
+        reading.low(m.start - 1) == "to" and reading.low(m.start - 2) in ("belongs", "belong")
+        for m in others
+    ):
+        return True
     words = [reading.low(m.start - 1) for m in others]
     wanted = reading.low(0) in ("for", "if")
     return any(w in _SEND or (wanted and w == "use") for w in words)
 
 
 def _set_aside(reading: Reading, match: Match) -> bool:
-    """Whether our name only stands in a comparison: `than mars-earth`."""
+    """Whether our name only stands in a comparison, or is that of others: `a code called MARS`."""
+    if reading.low(match.start - 1) in ("called", "named") and match.end == match.start + 1:
+        return reading.low(match.start) == "mars"
     return any(
         reading.low(i) in _AGAINST
         for i in (match.start - 1, match.start - 2)
@@ -179,7 +207,10 @@ def _compared(reading: Reading, clause: Clause) -> bool:
 
 def _enabled(reading: Reading, clause: Clause, ours: list[Match], limit: int) -> bool:
     """Whether another project's clause hands the capability to us, as in `X lets us`."""
-    return any(m.start >= limit for m in ours)
+    return any(
+        m.start >= limit and not (reading.low(m.start) == "we" and reading.low(m.end) in _LOOKED)
+        for m in ours
+    )
 
 
 def definition(reading: Reading, clause: Clause) -> bool:
@@ -211,6 +242,9 @@ def _glossed(reading: Reading) -> bool:
     typed = reading.low(head.end + 1) in _TYPES
     if reading.low(head.end + 1) in ("a", "an", "one", "any"):
         kinds += [i for i in range(head.end + 2, head.end + 5) if reading.low(i) in _THINGS]
+    if reading.low(head.end + 1).isdecimal() and reading.low(head.end + 3) == "of":
+        # A word is told as so many parts of a thing.
+        kinds += [head.end + 4] if reading.low(head.end + 4) in ("a", "an") else []
     return head.start == 0 and reading.low(head.end) in (":", "—") and bool(kinds) and not typed
 
 
@@ -222,11 +256,17 @@ def ellipsis(reading: Reading, clause: Clause) -> Status:
     if not words or len(words) > 9:
         return ""
     last = reading.low(words[-1])
-    extends = any(reading.low(i) in _EXTEND for i in range(clause.start, clause.end))
+    extends = any(
+        reading.low(i) in _EXTEND
+        or (reading.low(i) in _FOLLOW and (i == words[-1] or reading.low(i + 1) in _FOLLOWED))
+        for i in range(clause.start, clause.end)
+    )
     head = [reading.low(i) for i in words]
     if _takes_it(head):
         return "affirm"
     if head[0] in ("it", "they", "one") and head[-1] in _WELCOME:
+        return "affirm"
+    if head[0] in _HAVING and head[1:2] and head[1] in _OBJECTS and not _IN_VAIN & {*head}:
         return "affirm"
     if last == "not" or last == "none" or head[0] in ("neither", "nor"):
         return "deny"

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import re
 
-from hpcgate.claims.context import Owner, Status
+from hpcgate.claims.context import Owner, Status, is_quoted
 from hpcgate.claims.levels_named import declared_levels
 from hpcgate.claims.lexicon import Lexicon
 from hpcgate.claims.model import Claim, Unit
 from hpcgate.claims.replies import answer, heading_status, lead_status
 from hpcgate.claims.scope import Clause, Reading, denied_spans
 from hpcgate.claims.sentence import Said, follow_up, judge_sentence
-from hpcgate.claims.shapes import code_claims, field_claims, row_claims
-from hpcgate.claims.words import Sentence, first_sentence, sentences, word_set
+from hpcgate.claims.shapes import code_claims, field_claims, row_claims, shows
+from hpcgate.claims.words import Sentence, first_sentence, sentences, split_words, word_set
 
 __all__ = ["Judge"]
 
@@ -44,9 +44,11 @@ class Judge:
     def claims(self, unit: Unit) -> list[Claim]:
         """Return what a unit claims, in order."""
         said = "\n".join((unit.text, *unit.leads[:1], *(unit.row.headers if unit.row else ())))
-        if not self.lexicon.may_claim(said) and not _LEVEL.search(said):
+        if not self.lexicon.may_claim(said) and not _LEVEL.search(said) and not shows(unit):
             return []
         if unit.behind and self.rejects(unit.behind):
+            return []
+        if _WORK.match(unit.text) and not self._names_us(unit.text):
             return []
         if unit.kind == "row":
             return row_claims(self, unit)
@@ -96,6 +98,12 @@ class Judge:
                     claims.append(self._claim(thing, cut[place]))
         return claims
 
+    def _names_us(self, text: str) -> bool:
+        """Whether a text speaks of this project; `MARS` is the name of the method, too."""
+        words = split_words(text)
+        found = self.lexicon.groups["ours"].find(words)
+        return any(m.end > m.start + 1 or words[m.start].low != "mars" for m in found)
+
     def _contrasted(self, cut: list[Sentence]) -> bool:
         """Whether another project is limited somewhere, and we may be set apart from it."""
         limits, others = self.lexicon.limits, self.lexicon.groups["others"]
@@ -124,6 +132,8 @@ class Judge:
             reading.clauses[-1],
         )
         now = bool(reading.within("now", clause))
+        if is_quoted(sentence.words, thing.match) and self.rejects(following):
+            return True
         if sentence.question and self._answered(sentence, following):
             return True
         if unit.state == "open" and not now:
@@ -189,7 +199,7 @@ class Judge:
         return False
 
     def rejects(self, text: str) -> bool:
-        """Whether a paragraph says of what stands above it that it must not be said."""
+        """Whether a paragraph or sentence says of what stands above it that it must not be said."""
         first = first_sentence(text)
         if first is None:
             return False
@@ -221,6 +231,12 @@ class Judge:
         return self._titles[text]
 
 
+# An entry of a list of works: names, a year in brackets, and a title.
+_NAME = r"[A-Z][\w'’.-]{0,40}"
+_WORK = re.compile(
+    rf"[\W\d]{{0,6}}(?!MARS|Mars|Pymars){_NAME}(?P<more>,?(?: (?:and|&))? {_NAME}){{0,12}}"
+    r"(?:,? et al\.?)?,? \((?:19|20)\d\d[a-z]?\)[.,:]? (?:[\"“*_]|(?(more)[A-Z]))"
+)
 _WHAT_IS = re.compile(r"\W*what\b.*\b(?:is|are|means?|does)\b", re.IGNORECASE)
 _WHY_NO = re.compile(r"\W*why (?:not?|isn't|is there no|are there no)\b", re.IGNORECASE)
 # `Why is it so?` takes for granted that it is.

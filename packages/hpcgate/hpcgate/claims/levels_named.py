@@ -12,7 +12,8 @@ __all__ = ["citations", "declared_levels", "declares", "qualifies"]
 
 _DECLARED = (
     r"\b(?:implemented|current|actual|achieved|attained|reached|supported|verified|proven)\s+"
-    r"(?:HPC\s+)?(?:contract\s+)?level\b[\s:=*`—-]*(?:(?:is|of|stays|remains|now|at|already)\b"
+    r"(?:HPC\s+)?(?:contract\s+)?level\b(?:\s+(?:of|in|for)\s+(?:this|the|our)\s+[\w-]+(?=\s+(?:is|stays|remains|now)\b))?"
+    r"[\s:=*`—-]*(?:(?:is|of|stays|remains|now|at|already)\b"
     r"[\s:*`]*){0,3}(?:H[0-4]\s*(?:,|to|through|and|–|-|\.\.)\s*)*(?P<level>H[0-4])\b",
     r"\b(?:implements?|implemented|implementing|satisf(?:y|ies|ied)|meets?|met|fulfils?|fulfill?s?|reach(?:es|ed)?"
     r"|achieve[sd]?|attain(?:s|ed)?|compl(?:y|ies)\s+with|conforms?\s+to|delivers?|delivered"
@@ -42,6 +43,11 @@ _LEVEL = re.compile(r"\bH([0-4])\b")
 _IMPLEMENTED = _PATTERNS[0]
 _CONDITION = re.compile(
     r"\b(?:until|unless|when|once|if|before|after|whether|must be|to be)\b", re.I
+)
+_NOT_ONLY = re.compile(
+    r"\bnever\s+(?:chang|break|mov|fail|drop|los|block|wait|idl|copi|leav|stop)\w*"
+    r"|\b(?:(?:is|are|does|do)\s+)?not\s+(?:just|only|merely|solely|simply|(?:the|our|its)\s+(?:only|sole))\b",
+    re.I,
 )
 _CITATION = re.compile(r"(?<!`)\(evidence: ([a-z0-9][a-z0-9-]*)\)")
 
@@ -89,7 +95,10 @@ def qualifies(lexicon: Lexicon, near: str, needed: int, evidence: int) -> bool:
         return False
     if needed not in named and not implemented:
         return False
-    return lexicon.groups["limitation"].any(split_words(near))
+    # "It is not the only mode" and "its symbols never change" limit nothing.
+    words = split_words(_NOT_ONLY.sub(" ", near))
+    claimed = {i for term in lexicon.terms_in(words) for i in range(term.start, term.end)}
+    return any(m.start not in claimed for m in lexicon.groups["limitation"].find(words))
 
 
 def citations(text: str) -> list[str]:

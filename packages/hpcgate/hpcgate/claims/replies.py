@@ -73,10 +73,11 @@ def answer(lexicon: Lexicon, text: str) -> Status:
 
 def _starts(reading: Reading, name: str) -> bool:
     """Whether an answer phrase opens the text, and is not the start of a harmless one."""
-    if any(m.start == 0 for m in reading.group("harmless")):
+    harmless = reading.group("harmless")
+    if any(m.start == 0 for m in harmless):
         return False
     for match in reading.lexicon.groups[name].find(reading.words):
-        if match.start == 0:
+        if match.start == 0 and not any(m.start < match.end for m in harmless):
             after = reading.low(match.end)
             single = match.end == 1 and reading.low(0) in (
                 "no",

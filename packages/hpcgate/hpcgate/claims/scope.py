@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hpcgate.claims.clauses import BE, CONDITION, MARKS, PLACES, Clause, Reading, has_or
+from hpcgate.claims.clauses import BE, CONDITION, MARKS, NOBODY, PLACES, Clause, Reading, has_or
 from hpcgate.claims.words import Match, word_set
 
 __all__ = ["Clause", "Reading", "denied_spans"]
@@ -43,6 +43,8 @@ def denied_spans(reading: Reading, clause: Clause) -> Iterator[tuple[int, int]]:
             return False
         if name in ("determiner", "verbal") and _limit_denied(reading, clause, match):
             return False
+        if name == "transitive" and _left_in(reading, clause, match):
+            return False
         if any(r.start <= match.start < r.end for r in reading.group("reversal")):
             return False
         return match.start not in reading.inside_terms
@@ -59,7 +61,7 @@ def denied_spans(reading: Reading, clause: Clause) -> Iterator[tuple[int, int]]:
         for place, pair in enumerate(negators)
         if not any(pair[1].start < longer.end for _, longer in negators[:place])
     ]
-    if _cancelled(negators):
+    if _cancelled(reading, negators):
         return
     for name, match in negators:
         if _conditional(reading, clause, match):
@@ -77,12 +79,25 @@ def _limit_denied(reading: Reading, clause: Clause, match: Match) -> bool:
     return not any(i in support and reading.low(i) not in BE for i in range(match.end, first.start))
 
 
-def _cancelled(negators: list[tuple[str, Match]]) -> bool:
+def _left_in(reading: Reading, clause: Clause, match: Match) -> bool:
+    """Whether a limit that reads like a removal is denied: `it has not been left out`."""
+    return any(m.start == match.start for m in reading.within("limiting", clause)) and any(
+        m.end <= match.start and _limit_denied(reading, clause, m)
+        for name in ("determiner", "verbal")
+        for m in reading.within(name, clause)
+    )
+
+
+def _cancelled(reading: Reading, negators: list[tuple[str, Match]]) -> bool:
     """Whether two negations cancel: `no device is left out`."""
     names = [name for name, _ in negators]
     if names[:1] == ["verbal"] and names[1:2] in (["transitive"], ["prepositional"]):
         # What is never removed is there, and so is what nothing is without.
-        return negators[1][1].start == negators[0][1].end
+        return negators[1][1].start == negators[0][1].end or (
+            negators[1][0] == "transitive"
+            and reading.low(negators[0][1].end) in BE
+            and negators[1][1].start == negators[0][1].end + 1
+        )
     return (
         len(names) == 2
         and names[0] == "determiner"
@@ -259,4 +274,7 @@ def _boundary(reading: Reading, clause: Clause, start: int) -> int:
 
 def _comma_ends(reading: Reading, clause: Clause, place: int) -> bool:
     verb = reading.finite(place + 1, clause.end)
+    if verb == place + 1 and reading.low(clause.start) in NOBODY:
+        # "Nothing calls X, opens Y or starts Z" is one list of verbs.
+        return not has_or(reading, place, clause.end)
     return verb is not None and not has_or(reading, place, verb)

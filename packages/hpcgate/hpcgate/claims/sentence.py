@@ -85,6 +85,11 @@ def follow_up(earlier: Sentence, here: Sentence, said: list[Said], lexicon: Lexi
     """Let `Not supported.` or `It is not used.` answer the sentence before."""
     if earlier.question or not said:
         return
+    if _CHANGED.match(here.text):
+        # What was denied or left to others before is there now.
+        for thing in said:
+            thing.status = "" if thing.status in ("deny", "other") else thing.status
+        return
     first = here.words[0].low if here.words else ""
     nominal = not any(w.low in lexicon.verbs for w in earlier.words)
     if nominal or first in ("it", "they", "this", "that", "both", "neither", "none", "these"):
@@ -121,6 +126,7 @@ def _clause_status(reading: Reading, clause: Clause) -> Status:
         for part in (clause, *_condition_before(reading, clause))
         for match in reading.within("planned", part)
         if match.start not in reading.inside_terms
+        and not any(m.start <= match.start < m.end for m in reading.group("harmless"))
     ]
     if planned and not reading.within("now", clause):
         return "plan"
@@ -246,6 +252,9 @@ def _spread(reading: Reading, said: list[Said]) -> None:
         status = lead_status(reading.lexicon, text)
         if status == "deny" and not _bare(reading, before):
             continue
+        if _ends_in_not(reading, before) and reading.predicate(clause.start, clause.end):
+            # "It cannot: ..." gives a reason here, not a list.
+            continue
         for thing in said:
             if status and thing.match.start >= clause.start and not thing.status:
                 thing.status = status
@@ -294,6 +303,15 @@ def _ends_in_not(reading: Reading, clause: Clause) -> bool:
     return reading.low(end - 1) == "not"
 
 
+_CHANGED = re.compile(
+    r"\W{0,9}(?:(?:all |much of )?(?:that|this|it)"
+    r" (?:has (?:now |since |finally )?(?:changed|ended)"
+    r"|changed (?:with|in|since)\b.{0,60}|changes (?:now|today|with)\b.{0,60}|was then"
+    r"|is (?:history|over|behind us|past|no longer (?:so|true|the case)))"
+    r"|(?:those|these) (?:days|times) are (?:over|gone|past)"
+    r"|(?:not|no) (?:so |true )?(?:any ?more|longer|now))(?: now)?\W{0,9}$",
+    re.IGNORECASE,
+)
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _HELPERS = word_set("is are was were be been has have had do does did can will may must")
 _YOU = word_set("and you we if when it to can must replay pymars")

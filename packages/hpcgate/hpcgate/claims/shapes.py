@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from hpcgate.claims.context import Owner, Status, owner
-from hpcgate.claims.model import Claim, Unit
+from hpcgate.claims.model import Claim, Row, Unit
 from hpcgate.claims.replies import answer
 from hpcgate.claims.scope import Reading
 from hpcgate.claims.words import split_words, word_set
@@ -15,7 +15,37 @@ from hpcgate.claims.words import split_words, word_set
 if TYPE_CHECKING:
     from hpcgate.claims.judge import Judge
 
-__all__ = ["code_claims", "field_claims", "row_claims"]
+__all__ = ["code_claims", "field_claims", "row_claims", "shows"]
+
+
+def shows(unit: Unit) -> bool:
+    """Whether a row or an example shows something without a word for it: times, addresses."""
+    if unit.kind == "code":
+        return _PEERS.search(unit.text) is not None
+    return unit.row is not None and len(_durations(unit.row)) > 1
+
+
+def _durations(row: Row) -> list[tuple[str, float]]:
+    """Return the heads of the cells that are times, and the times as numbers."""
+    found = []
+    for header, cell in zip(row.headers, row.cells, strict=False):
+        unit = _HEAD_UNIT.search(header)
+        match = _TIME.fullmatch(f"{cell} {unit['unit']}" if unit else cell)
+        if match:
+            seconds = float(match["number"].replace(",", "")) * _UNITS[match["unit"].lower()]
+            found.append((header, seconds))
+    return found
+
+
+def _ahead(judge: Judge, unit: Unit) -> list[Claim]:
+    """Claim speed for a row of times in which ours is shorter than that of another project."""
+    assert unit.row is not None
+    timed = [(_whose(judge, header), seconds) for header, seconds in _durations(unit.row)]
+    ours = [seconds for who, seconds in timed if who == "ours"]
+    others = [seconds for who, seconds in timed if who == "other"]
+    if ours and others and min(ours) < max(others):
+        return [Claim(1, "speed", " | ".join(unit.row.cells), 0)]
+    return []
 
 
 def row_claims(judge: Judge, unit: Unit) -> list[Claim]:
@@ -39,7 +69,7 @@ def row_claims(judge: Judge, unit: Unit) -> list[Claim]:
         below = Unit(label, unit.line, leads=(first, *unit.leads), headings=unit.headings)
         return judge.prose(below) if len(cells) == 1 else []
     named = f"{label} {first}" if label[:1].isdigit() else label
-    claims: list[Claim] = []
+    claims = _ahead(judge, unit)
     replies = [_cell(judge, h, c) for h, c in columns]
     denied = {"deny", "plan"} & set(replies) and "affirm" not in replies
     if not denied and judge.lead(first) not in ("deny", "plan"):
@@ -101,6 +131,8 @@ def field_claims(judge: Judge, unit: Unit) -> list[Claim]:
     key = unit.leads[0] if unit.leads else ""
     if "level" in key and _LEVEL.fullmatch(unit.text) and _OWN_LEVEL.search(key):
         return judge.prose(Unit(f"implemented level: {unit.text}", unit.line))
+    if key in _PATTERN_KEYS and any(_RULES.search(lead) for lead in unit.leads[1:]):
+        return []
     around = " . ".join(unit.leads)
     if not judge.lexicon.terms_in(split_words(f"{key} : {unit.text}"), around) and (
         not _LEVEL.search(unit.text)
@@ -138,6 +170,9 @@ def code_claims(judge: Judge, unit: Unit) -> list[Claim]:
     for line in unit.text.splitlines():
         if _RAISES.search(line):
             break
+        if _PEERS.search(line[:_LINE]):
+            claims.append(Claim(_HOSTS, "hosts", line.strip()[:_LINE], 0))
+            continue
         if not judge.lexicon.may_claim(line):
             continue
         code, _, comment = line.partition("#")
@@ -155,6 +190,13 @@ def code_claims(judge: Judge, unit: Unit) -> list[Claim]:
     return claims
 
 
+# Addresses with their ports in one list: `n01:9000,n02:9000`.
+_PEER = r"(?!localhost|127\.|0\.0)[A-Za-z\d][\w.-]{0,60}:\d{2,5}"
+_PEERS = re.compile(rf"(?<![\w.:/-]){_PEER}(?:[,;]{_PEER})+(?![\w.:-])")
+_HOSTS = 4
+# What a rule of a checker looks for.
+_PATTERN_KEYS = word_set("pattern patterns regex regexp regexes match word words phrase phrases")
+_RULES = re.compile(r"\b(?:rules?|checks?|lint|linter|forbidden|banned|denylist|blocklist)\b", re.I)
 _PROJECTS = re.compile(
     r"^\W*(?:tools?|librar(?:y|ies)|packages?|projects?|software|frameworks?|programs?)\W*$", re.I
 )
@@ -176,6 +218,15 @@ _OWN_LEVEL = re.compile(r"\b(?:hpc|contract|implemented)\b")
 _LISTINGS = word_set("dependencies crates checksums builddependencies sources")
 _NAMED_PARTS = 2
 _SHORT = 4
+_UNIT = r"(?P<unit>ns|us|µs|μs|ms|s|sec|seconds|min|minutes|h|hours)"
+_TIME = re.compile(
+    rf"\W{{0,9}}(?P<number>\d[\d,]{{0,12}}(?:\.\d{{1,9}})?)\s?{_UNIT}\W{{0,9}}", re.I
+)
+_HEAD_UNIT = re.compile(rf"[(\[,/] ?(?:in )?{_UNIT}\b", re.I)
+_UNITS = {
+    "ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "sec": 1.0,
+    "seconds": 1.0, "min": 60.0, "minutes": 60.0, "h": 3600.0, "hours": 3600.0,
+}  # fmt: skip
 # One of these is none to speak of.
 _COUNT = re.compile(
     r"\b(?:threads|cores|nodes|ranks|hosts|workers|processes|sockets|jobs|machines|replicas)$", re.I

@@ -22,6 +22,8 @@ Hint = Callable[[str], bool]
 __all__ = ["flatten", "leaf", "read_dcf", "read_json", "read_toml", "read_yaml", "yaml_for"]
 
 _COMMENT = re.compile(r"^\s*#\s?(?P<text>.*)$")
+# A comment behind a value; a value in quotes may hold the mark itself.
+_BEHIND = re.compile(r"[^#'\"]*[^#'\"\s]\s+#\s(?P<text>.*)$")
 _DCF = re.compile(r"(?P<key>[A-Za-z][\w/@.-]*):\s?(?P<value>.*)$")
 _LEVEL = re.compile(r"\bH[0-4]\b")
 _DEEP = 1000
@@ -48,6 +50,13 @@ _GENERIC = frozenset(
         "frozen",
         "stability",
         "state",
+        "compatible",
+        "backward_compatible",
+        "backwards_compatible",
+        "forward_compatible",
+        "guaranteed",
+        "versioned",
+        "promised",
     }
 )
 
@@ -171,7 +180,7 @@ def leaf(keys: tuple[str, ...], text: str, line: int) -> Iterator[Unit]:
 def _spoken(keys: tuple[str, ...]) -> tuple[str, ...]:
     """Return keys as words, the nearest first; a general one speaks with the one above it."""
     names = [key if "/" in key else re.sub(r"[_\-.]+", " ", key) for key in reversed(keys)]
-    if len(names) > 1 and names[0].lower() in _GENERIC:
+    if len(names) > 1 and names[0].lower().replace(" ", "_") in _GENERIC:
         names[:2] = [f"{names[1]} {names[0]}"]
     return tuple(names)
 
@@ -194,7 +203,7 @@ def _nodes(keys: tuple[str, ...], node: Node, problems: list[Problem]) -> Iterat
 
 
 def _comments(text: str) -> Iterator[Unit]:
-    """Yield whole-line comments; lines that follow each other are one comment."""
+    """Yield comments; whole lines that follow each other are one comment."""
     block: list[str] = []
     start = 0
     for number, row in enumerate([*text.split("\n"), ""], 1):
@@ -206,6 +215,8 @@ def _comments(text: str) -> Iterator[Unit]:
             joined = "\n".join(block)
             yield Unit(joined, start, near=joined)
             block = []
+        if match is None and (behind := _BEHIND.match(row)):
+            yield Unit(behind["text"], number, near=behind["text"])
 
 
 class _Finder:

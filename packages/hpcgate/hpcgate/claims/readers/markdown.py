@@ -23,7 +23,11 @@ __all__ = ["parse_level", "read", "units"]
 _MARKS = re.compile(r"[\\`*_\[\]!<>&~]|https?:")
 _FOLD = re.compile(r" *\n *")
 _BOX = re.compile(r"\[(?P<mark>[ xX])\]\s+")
-_LEVEL = re.compile(r"\bH[0-4]\b|\(evidence: ")
+# A level, a citation, a cell that ends in a time, or one of several addresses.
+_TELLS = re.compile(
+    r"\bH[0-4]\b|\(evidence: |:\d{2,5}[,;]"
+    r"|[\d(\[,] ?(?:[nmuµμ]?s|sec|seconds|min|minutes|h|hours)[)\]]?[ \t]*\|"
+)
 _TAG = re.compile(r"<!--(?:[^-]|-(?!->)){0,4000}-->|<[^<>]{0,1000}>")
 _ALT = re.compile(r"<img\b[^<>]{0,500}?\balt=\"([^\"<>]{0,1000})\"[^<>]{0,500}>", re.IGNORECASE)
 _BADGE = re.compile(r"/badge/(?P<text>[^/?#]{1,200})")
@@ -51,7 +55,7 @@ def _read_inline(state: StateCore) -> None:
 def read(_name: str, text: str, hint: Hint) -> Document:
     """Return a page as units, with the level its front matter declares."""
     declared, problems, body, skipped = _front_matter(text)
-    found = tuple(units(body, skipped)) if hint(body) or _LEVEL.search(body) else ()
+    found = tuple(units(body, skipped)) if hint(body) or _TELLS.search(body) else ()
     return Document(found, declared, 1, tuple(problems))
 
 
