@@ -27,14 +27,18 @@ def shows(unit: Unit) -> bool:
 
 def _durations(row: Row) -> list[tuple[str, float]]:
     """Return the heads of the cells that are times, and the times as numbers."""
-    found = []
-    for header, cell in zip(row.headers, row.cells, strict=False):
-        unit = _HEAD_UNIT.search(header)
-        match = _TIME.fullmatch(f"{cell} {unit['unit']}" if unit else cell)
-        if match:
-            seconds = float(match["number"].replace(",", "")) * _UNITS[match["unit"].lower()]
-            found.append((header, seconds))
-    return found
+    cells = zip(row.headers, row.cells, strict=False)
+    read = [(header, _seconds(header, cell)) for header, cell in cells]
+    return [(header, seconds) for header, seconds in read if seconds is not None]
+
+
+def _seconds(header: str, cell: str) -> float | None:
+    """Read a cell as a time, whose unit may stand in the header."""
+    unit = _HEAD_UNIT.search(header)
+    match = _TIME.fullmatch(f"{cell} {unit['unit']}" if unit else cell)
+    if match is None:
+        return None
+    return float(match["number"].replace(",", "")) * _UNITS[match["unit"].lower()]
 
 
 def _ahead(judge: Judge, unit: Unit) -> list[Claim]:
