@@ -17,7 +17,7 @@ class PyMarsEarth(PythonPackage):
 
     license("Apache-2.0")
 
-    version("2.0.0", sha256="044787c036001dba03bcf7e264e72db05116c8d4f4f9fd5805a042e69e51c6db")
+    version("2.0.0", sha256="04073d3a5fdfcb11a5a81ffa45e6eadae2c846072bc3cbfea41b7cacd15e9b70")
 
     variant("arrow", default=False, description="Install pyarrow, to pass Arrow tables as input")
     variant("plots", default=False, description="Install Matplotlib, to draw models")
