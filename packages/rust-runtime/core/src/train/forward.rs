@@ -40,7 +40,7 @@ pub(super) fn grow(
     let mut pass = Pass::new(prepared, options, workers);
     let tss = pass.frame.rss();
     let mut steps = vec![pass.step(tss)];
-    let mut look_ahead = LookAhead::default();
+    let mut look_ahead = LookAhead::new();
     let least = options.thresh.unwrap_or(0.0).max(ROUNDING);
     // Each step takes two slots, also when it adds one term.
     let mut slots = 1;
@@ -72,16 +72,17 @@ pub(super) fn grow(
         if options.thresh.is_none() {
             let trials = prepared.variables.len() * pass.basis.parents(options.max_degree);
             let samples = prepared.n() * prepared.responses.len();
-            if look_ahead.is_enough(samples, gain / rss_before, trials) {
+            let last = (&steps[steps.len() - 2], &steps[steps.len() - 1]);
+            if look_ahead.is_enough(samples, last, steps[0].gcv, trials) {
                 break Stop::NothingAhead;
             }
         }
     };
     if options.thresh.is_none() {
         // Steps after the last one that counts were only looked at.
-        let kept = steps.len() - look_ahead.idle();
-        pass.cut_back(steps[kept - 1].n_terms);
-        steps.truncate(kept);
+        let kept = look_ahead.kept();
+        pass.cut_back(steps[kept].n_terms);
+        steps.truncate(kept + 1);
     }
     Ok(Grown {
         terms: (0..pass.frame.len()).collect(),
