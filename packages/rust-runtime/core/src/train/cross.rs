@@ -118,10 +118,10 @@ fn judge(
     let is_there = |i: usize| assignment[i] != fold;
     let mut prepared = Prepared::of_rows(data, options, &is_there, workers)?;
     let grown = grow(&mut prepared, options, most, workers, progress)?;
-    let terms = grown.frame.r.len();
+    let terms = grown.factored.r.len();
     let mut go_on = || progress(Progress::Working);
     let subsets = best_subsets(
-        &grown.frame,
+        &grown.factored,
         PruningMethod::Backward,
         terms,
         options.compat,
@@ -147,7 +147,7 @@ fn judge(
         link: None,
         terms: grown
             .basis
-            .to_terms(&grown.terms, &solve(&grown.frame, &everything).0),
+            .to_terms(&grown.terms, &solve(&grown.factored, &everything).0),
         fit: Vec::new(),
     };
     let columns = evaluate(&model, data, &left_out)?;
@@ -156,7 +156,7 @@ fn judge(
         if !progress(Progress::Working) {
             return Err(Error::Interrupted);
         }
-        let (coefficients, _) = solve(&grown.frame, &subset.terms);
+        let (coefficients, _) = solve(&grown.factored, &subset.terms);
         let predict = |row: usize, response: usize| {
             let values = &columns[row * terms..][..terms];
             let of = subset.terms.iter().zip(&coefficients);

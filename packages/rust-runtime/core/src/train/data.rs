@@ -37,6 +37,8 @@ pub(super) struct Variable {
     /// The grid all parents share, unless each has its own.
     pub(super) knots: Arc<Vec<f64>>,
     pub(super) segment: Segments,
+    /// The mean of each segment, where segments are bins.
+    pub(super) means: Vec<f64>,
 }
 
 pub(super) struct Prepared {
@@ -76,7 +78,13 @@ impl Prepared {
         let mut features = data.features.to_vec();
         let mut variables = Vec::new();
         for (j, feature) in features.iter_mut().enumerate() {
-            let column: Vec<f64> = rows.iter().map(|&i| data.x.get(i, j)).collect();
+            let column = if rows.len() == data.x.n_rows() {
+                let mut column = vec![0.0; rows.len()];
+                data.x.copy_column(j, 0, &mut column);
+                column
+            } else {
+                rows.iter().map(|&i| data.x.get(i, j)).collect()
+            };
             add_variables(j, feature, column, &rows, options, &mut variables)?;
         }
         let spans = Spans::new(
@@ -88,10 +96,10 @@ impl Prepared {
                 degree: 1,
             },
         );
-        workers.each(&mut variables, |variable| {
-            if !options.linpreds.contains(&variable.feature) {
-                variable.place_knots(spans, options);
-            }
+        workers.each(&mut variables, |variable| match options.max_bins {
+            Some(bins) => variable.cut_into_bins(spans, bins),
+            None if options.linpreds.contains(&variable.feature) => {}
+            None => variable.place_knots(spans, options),
         });
         Ok(Prepared {
             variables,
@@ -354,6 +362,7 @@ impl Variable {
             falling: Vec::new(),
             knots: Arc::default(),
             segment: Segments::zeros(values.len(), 0),
+            means: Vec::new(),
             values,
         }
     }
@@ -372,10 +381,18 @@ impl Variable {
         if options.compat || self.kind != Kind::Numeric {
             return;
         }
-        let grid = match options.max_bins {
-            None => grid::exact(&self.values, spans),
-            Some(bins) => grid::binned(&self.values, spans, bins),
+        let grid = grid::exact(&self.values, spans);
+        self.knots = Arc::new(grid.knots);
+        self.segment = grid.segment;
+    }
+
+    /// Put every row into a bin; an indicator has one for each value.
+    fn cut_into_bins(&mut self, spans: Spans, bins: usize) {
+        let grid = match self.kind {
+            Kind::Numeric => grid::binned(&self.values, spans, bins),
+            _ => grid::between(&self.values, vec![0.0]),
         };
+        self.means = grid.means(&self.values);
         self.knots = Arc::new(grid.knots);
         self.segment = grid.segment;
     }

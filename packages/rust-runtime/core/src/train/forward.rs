@@ -4,20 +4,19 @@ use std::cmp::Ordering;
 
 use super::basis::{Basis, Factor};
 use super::data::Prepared;
-use super::group::{Grids, Group, refresh, search};
+use super::engine::{Engine, Place};
 use super::knots::{Room, Spans};
 use super::lookahead::LookAhead;
-use super::orthogonal::Frame;
+use super::orthogonal::Factored;
 use super::search::{Addition, Candidate, Rules, hinge_tolerance};
-use super::workers::Workers;
 use super::{ForwardStep, Options, Progress, Stop};
 use crate::error::Error;
 use crate::spec::Side;
 
 pub(super) struct Grown {
     pub(super) basis: Basis,
-    pub(super) frame: Frame,
-    /// The term of every column of the frame.
+    pub(super) factored: Factored,
+    /// The term of every column.
     pub(super) terms: Vec<usize>,
     pub(super) steps: Vec<ForwardStep>,
     pub(super) stop: Stop,
@@ -34,11 +33,17 @@ pub(super) fn grow(
     prepared: &Prepared,
     options: &Options,
     most: usize,
-    workers: &Workers,
+    engine: impl Engine,
     progress: &mut dyn FnMut(Progress) -> bool,
 ) -> Result<Grown, Error> {
-    let mut pass = Pass::new(prepared, options, workers);
-    let tss = pass.frame.rss();
+    let mut pass = Pass {
+        prepared,
+        options,
+        basis: Basis::intercept(),
+        engine,
+        waiting: vec![0],
+    };
+    let tss = pass.engine.rss();
     let mut steps = vec![pass.step(tss)];
     let mut look_ahead = LookAhead::new();
     let least = options.thresh.unwrap_or(0.0).max(ROUNDING);
@@ -48,12 +53,12 @@ pub(super) fn grow(
         if slots + 2 > most {
             break Stop::MaxTerms;
         }
-        let rss_before = pass.frame.rss();
-        let first_new = pass.frame.len();
+        let rss_before = pass.engine.rss();
+        let first_new = pass.engine.len();
         if !pass.search(slots, progress)? {
             break Stop::NoCandidate;
         }
-        let gain = rss_before - pass.frame.rss();
+        let gain = rss_before - pass.engine.rss();
         if gain < least * tss {
             pass.cut_back(first_new);
             break Stop::Thresh;
@@ -80,51 +85,32 @@ pub(super) fn grow(
     };
     if options.thresh.is_none() {
         // Steps after the last one that counts were only looked at.
-        let kept = look_ahead.kept();
-        pass.cut_back(steps[kept].n_terms);
-        steps.truncate(kept + 1);
+        let kept = steps.len() - look_ahead.idle();
+        pass.cut_back(steps[kept - 1].n_terms);
+        steps.truncate(kept);
     }
     Ok(Grown {
-        terms: (0..pass.frame.len()).collect(),
+        terms: (0..pass.engine.len()).collect(),
         basis: pass.basis,
-        frame: pass.frame,
+        factored: pass.engine.finish(),
         steps,
         stop,
     })
 }
 
-struct Pass<'a> {
+struct Pass<'a, E> {
     prepared: &'a Prepared,
     options: &'a Options,
-    workers: &'a Workers,
     basis: Basis,
-    frame: Frame,
-    groups: Vec<Group>,
-    /// Terms that have no group yet, with their values times sqrt(weight).
-    waiting: Vec<(usize, Vec<f64>)>,
+    engine: E,
+    /// Terms that are not searched under yet.
+    waiting: Vec<usize>,
 }
 
-/// Where a candidate stands: group, block, side.
-type Place = (usize, usize, usize);
-
-impl<'a> Pass<'a> {
-    fn new(prepared: &'a Prepared, options: &'a Options, workers: &'a Workers) -> Self {
-        let mut frame = Frame::new(&prepared.responses);
-        frame.push(vec![prepared.root_weights.clone()], workers);
-        Pass {
-            prepared,
-            options,
-            workers,
-            basis: Basis::intercept(),
-            frame,
-            groups: Vec::new(),
-            waiting: vec![(0, prepared.root_weights.clone())],
-        }
-    }
-
+impl<E: Engine> Pass<'_, E> {
     fn step(&self, tss: f64) -> ForwardStep {
         let (n, penalty) = (self.prepared.n(), self.options.penalty);
-        ForwardStep::of(self.frame.rss(), tss, n, self.frame.len(), penalty)
+        ForwardStep::of(self.engine.rss(), tss, n, self.engine.len(), penalty)
     }
 
     /// Bring the search up to date and add the best candidate; false when there is none.
@@ -149,19 +135,15 @@ impl<'a> Pass<'a> {
         };
         for terms in self.new_parents() {
             alive()?;
-            let group = self.group_of(terms)?;
-            self.groups.push(group);
+            self.open(&terms)?;
         }
-        let context = (self.prepared, &self.frame, self.workers);
-        let mut groups: Vec<&mut Group> = self.groups.iter_mut().collect();
-        let is_binned = self.options.max_bins.is_some();
-        refresh(&mut groups, is_binned, context, &mut alive)?;
-        search(&mut groups, &|_, _| rules, self.workers);
+        self.engine.refresh(&mut alive)?;
+        self.engine.search(rules);
         while let Some((place, candidate)) = self.choose() {
             if self.add(place, candidate.addition) {
                 return Ok(true);
             }
-            let side = &mut self.groups[place.0].blocks[place.1].sides[place.2];
+            let side = self.engine.side(place);
             side.refuse(candidate.addition);
             side.search(rules);
         }
@@ -169,50 +151,42 @@ impl<'a> Pass<'a> {
     }
 
     /// Waiting terms, the two hinges of a pair together.
-    fn new_parents(&mut self) -> Vec<Vec<(usize, Vec<f64>)>> {
-        let mut found: Vec<Vec<(usize, Vec<f64>)>> = Vec::new();
-        for (term, column) in self.waiting.drain(..) {
+    fn new_parents(&mut self) -> Vec<Vec<usize>> {
+        let mut found: Vec<Vec<usize>> = Vec::new();
+        for term in self.waiting.drain(..) {
             match found.last_mut() {
                 Some(pair)
                     if pair.len() == 1
                         && self.options.allowed.is_for_both_sides()
-                        && self.basis.is_pair(pair[0].0, term) =>
+                        && self.basis.is_pair(pair[0], term) =>
                 {
-                    pair.push((term, column));
+                    pair.push(term);
                 }
-                _ => found.push(vec![(term, column)]),
+                _ => found.push(vec![term]),
             }
         }
         found
     }
 
-    fn group_of(&self, terms: Vec<(usize, Vec<f64>)>) -> Result<Group, Error> {
-        let variables = &self.prepared.variables;
+    fn open(&mut self, terms: &[usize]) -> Result<(), Error> {
         let free = self
             .options
-            .free_variables(terms[0].0, &self.basis, self.prepared)?;
+            .free_variables(terms[0], &self.basis, self.prepared)?;
         let spans: Vec<Spans> = terms
             .iter()
-            .map(|(term, column)| {
-                let n_on = column.iter().filter(|&&p| p != 0.0).count();
+            .map(|&term| {
+                let n_on = self.engine.n_on(term);
                 let room = Room {
                     n: n_on,
                     n_on,
-                    p: variables.len(),
-                    degree: self.basis.degree(*term) + 1,
+                    p: self.prepared.variables.len(),
+                    degree: self.basis.degree(term) + 1,
                 };
                 Spans::new(self.options, room)
             })
             .collect();
-        let columns: Vec<&[f64]> = terms.iter().map(|(_, column)| &column[..]).collect();
-        Ok(Group::new(
-            terms.iter().map(|(term, _)| *term).collect(),
-            &columns,
-            &free,
-            &spans,
-            Grids::Shared,
-            (self.prepared, &self.frame, self.workers),
-        ))
+        self.engine.open(terms, &free, &spans);
+        Ok(())
     }
 
     /// The best candidate of all.
@@ -222,8 +196,9 @@ impl<'a> Pass<'a> {
     fn choose(&self) -> Option<(Place, Candidate)> {
         let mut best: Option<(Place, Candidate)> = None;
         let mut order: Vec<(usize, usize, usize)> = Vec::new();
-        for (g, group) in self.groups.iter().enumerate() {
-            for (side, &parent) in group.parents.iter().enumerate() {
+        let groups = self.engine.groups();
+        for (g, (parents, _)) in groups.iter().enumerate() {
+            for (side, &parent) in parents.iter().enumerate() {
                 order.push((parent, g, side));
             }
         }
@@ -231,7 +206,7 @@ impl<'a> Pass<'a> {
         let variables = self.prepared.variables.iter();
         let shares: Vec<f64> = variables.map(|v| self.share(v.feature)).collect();
         for (_, g, side) in order {
-            for (b, block) in self.groups[g].blocks.iter().enumerate() {
+            for (b, block) in groups[g].1.iter().enumerate() {
                 let Some(mut candidate) = block.sides[side].best() else {
                     continue;
                 };
@@ -264,18 +239,17 @@ impl<'a> Pass<'a> {
     }
 
     fn compare(&self, a: Place, of_a: Candidate, b: Place, of_b: Candidate) -> Ordering {
+        let groups = self.engine.groups();
         let key = |(g, block, side): Place, candidate: Candidate| {
-            let group = &self.groups[g];
-            let block = &group.blocks[block];
+            let (parents, blocks) = groups[g];
+            let block = &blocks[block];
             let knot = match candidate.addition {
                 Addition::Linear => f64::INFINITY,
                 Addition::Pair(s) | Addition::Right(s) => block.sides[side].knot(s),
             };
             let variable = &self.prepared.variables[block.variable];
             let name = self.prepared.name(variable);
-            let factors = self
-                .basis
-                .factors(group.parents[side], &self.prepared.features);
+            let factors = self.basis.factors(parents[side], &self.prepared.features);
             (name, knot, factors)
         };
         let (a, b) = (key(a, of_a), key(b, of_b));
@@ -286,11 +260,11 @@ impl<'a> Pass<'a> {
 
     /// Add the columns of a candidate; false when they depend on the frame.
     fn add(&mut self, (g, b, side): Place, addition: Addition) -> bool {
-        let group = &self.groups[g];
-        let (parent, v) = (group.parents[side], group.blocks[b].variable);
-        let variable = &self.prepared.variables[v];
+        let (parents, blocks) = self.engine.groups()[g];
+        let (parent, block) = (parents[side], &blocks[b]);
+        let variable = &self.prepared.variables[block.variable];
         let hinge = |s: usize, to: Side| Factor::Hinge {
-            knot: group.blocks[b].sides[side].knot(s),
+            knot: block.sides[side].knot(s),
             side: to,
         };
         let factors = match addition {
@@ -298,28 +272,20 @@ impl<'a> Pass<'a> {
             Addition::Right(s) => vec![hinge(s, Side::Right)],
             Addition::Pair(s) => vec![hinge(s, Side::Right), hinge(s, Side::Left)],
         };
-        let parent_values = group.values.column(side, self.prepared.n());
-        let columns: Vec<Vec<f64>> = factors
-            .iter()
-            .map(|factor| factor.column(&parent_values, variable))
-            .collect();
-        let added = self.frame.push(columns.clone(), self.workers);
-        for ((factor, column), _) in factors
-            .into_iter()
-            .zip(columns)
-            .zip(&added)
-            .filter(|(_, added)| **added)
-        {
+        let may_be_parents = self.basis.degree(parent) + 1 < self.options.max_degree;
+        let added = self.engine.add((g, b, side), &factors, may_be_parents);
+        let each = factors.into_iter().zip(&added);
+        for (factor, _) in each.filter(|(_, added)| **added) {
             let term = self.basis.push(parent, variable, factor);
-            if self.basis.degree(term) < self.options.max_degree {
-                self.waiting.push((term, column));
+            if may_be_parents {
+                self.waiting.push(term);
             }
         }
         added.contains(&true)
     }
 
     fn cut_back(&mut self, n_terms: usize) {
-        self.frame.truncate(n_terms);
+        self.engine.truncate(n_terms);
         self.basis.truncate(n_terms);
     }
 }

@@ -9,7 +9,7 @@ use super::knots::Spans;
 /// Most knots of a variable that the exact search looks at; R `earth` has 90 000 for a million rows.
 const MOST_KNOTS: usize = 16_384;
 /// Rows that tell where the quantiles lie, when bins are asked for.
-const SAMPLE: usize = 1 << 17;
+const SAMPLE: usize = 1 << 16;
 
 /// Knots from the top and the segment of every row.
 ///
@@ -20,6 +20,20 @@ const SAMPLE: usize = 1 << 17;
 pub(super) struct Grid {
     pub(super) knots: Vec<f64>,
     pub(super) segment: Segments,
+}
+
+impl Grid {
+    /// The mean of the values of each segment; 0 where there are none.
+    pub(super) fn means(&self, values: &[f64]) -> Vec<f64> {
+        let mut sums = vec![(0.0, 0.0); self.knots.len() + 1];
+        for (row, x) in values.iter().enumerate() {
+            let (sum, count) = &mut sums[self.segment.get(row)];
+            *sum += x;
+            *count += 1.0;
+        }
+        let mean = |(sum, count): (f64, f64)| if count > 0.0 { sum / count } else { 0.0 };
+        sums.into_iter().map(mean).collect()
+    }
 }
 
 /// Segment numbers, as narrow as they fit.
@@ -45,6 +59,14 @@ impl Segments {
             Segments::Narrow(vec![0; n])
         } else {
             Segments::Wide(vec![0; n])
+        }
+    }
+
+    pub(super) fn get(&self, row: usize) -> usize {
+        match self {
+            Segments::Tiny(all) => usize::from(all[row]),
+            Segments::Narrow(all) => usize::from(all[row]),
+            Segments::Wide(all) => all[row] as usize,
         }
     }
 
@@ -78,10 +100,34 @@ pub(super) fn binned(values: &[f64], spans: Spans, bins: usize) -> Grid {
         endspan: spans.endspan.div_ceil(every),
         ..spans
     };
-    let knots = shared(&sample, spans, bins - 1).knots;
+    between(values, shared(&sample, spans, bins - 1).knots)
+}
+
+/// The grid of given knots, from the top.
+///
+/// Cells of equal width tell where to begin to look.
+pub(super) fn between(values: &[f64], knots: Vec<f64>) -> Grid {
+    const CELLS: usize = 4096;
     let mut segment = Segments::zeros(values.len(), knots.len());
-    for (row, x) in values.iter().enumerate() {
-        segment.set(row, knots.partition_point(|knot| knot >= x));
+    let (Some(&top), Some(&bottom)) = (knots.first(), knots.last()) else {
+        return Grid { knots, segment };
+    };
+    let per_unit = CELLS as f64 / (top - bottom).max(f64::MIN_POSITIVE);
+    // A cast of a number out of range, or of none, ends at the border.
+    let cell = |x: f64| (((top - x) * per_unit) as usize).min(CELLS);
+    // Knots in the cells before: these lie above all values of a cell.
+    let mut before = vec![knots.len(); CELLS + 2];
+    for (s, &knot) in knots.iter().enumerate().rev() {
+        before[cell(knot)] = s;
+    }
+    for at in (0..=CELLS).rev() {
+        before[at] = before[at].min(before[at + 1]);
+    }
+    for (row, &x) in values.iter().enumerate() {
+        let at = cell(x);
+        let (from, to) = (before[at], before[at + 1]);
+        let above = knots[from..to].partition_point(|&knot| knot >= x);
+        segment.set(row, from + above);
     }
     Grid { knots, segment }
 }

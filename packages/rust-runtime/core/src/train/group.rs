@@ -16,10 +16,6 @@ use crate::error::Error;
 
 /// Below this share of rows a list of them is shorter than walking past zeros.
 const SPARSE: f64 = 0.6;
-/// Parts of all rows that have tables of their own.
-const PARTS: usize = 16;
-/// Rows whose values stay in the cache while all groups and variables read them.
-const CACHED_ROWS: usize = 4096;
 
 /// Values of one parent or of two that are never both positive, times sqrt(weight).
 pub(super) struct Values {
@@ -71,17 +67,6 @@ impl Values {
         column
     }
 
-    /// The entries that lie in the rows `from..to`.
-    fn entries(&self, from: usize, to: usize) -> Range<usize> {
-        match &self.rows {
-            None => from..to,
-            Some(rows) => {
-                let entry = |row: usize| rows.partition_point(|&r| (r as usize) < row);
-                entry(from)..entry(to)
-            }
-        }
-    }
-
     /// The products of entries with one or two columns.
     fn times(&self, entries: Range<usize>, (a, b): (&[f64], Option<&[f64]>), out: &mut [[f64; 2]]) {
         let each = out.iter_mut().zip(&self.weighted[entries.clone()]);
@@ -129,14 +114,13 @@ impl Values {
     /// Add the products p q, and the same times x, to the sums of segments and sides.
     pub(super) fn sums(
         &self,
-        entries: Range<usize>,
         variable: &Variable,
         products: &[[f64; 2]],
         segment: &Segments,
         table: &mut [Sums],
     ) {
         let (x, centre) = (&variable.values, variable.centre);
-        self.visit(entries, x, products, segment, |at, x, products| {
+        self.visit(x, products, segment, |at, x, products| {
             let from_centre = x - centre;
             for (c, product) in products.iter().enumerate() {
                 table[at][0][c] += product;
@@ -153,8 +137,7 @@ impl Values {
         segment: &Segments,
         table: &mut [[f64; 4]],
     ) {
-        let all = 0..self.weighted.len();
-        self.visit(all, x, &self.weighted, segment, |at, x, p| {
+        self.visit(x, &self.weighted, segment, |at, x, p| {
             let (squared, d) = (p * p, x - origins[at]);
             let first = squared * d;
             let sums = &mut table[at];
@@ -170,23 +153,21 @@ impl Values {
     #[inline(always)]
     fn visit<Q>(
         &self,
-        entries: Range<usize>,
         x: &[f64],
         items: &[Q],
         segment: &Segments,
         each: impl FnMut(usize, f64, &Q),
     ) {
         match segment {
-            Segments::Tiny(all) => self.walk(entries, x, items, all, |s| usize::from(*s), each),
-            Segments::Narrow(all) => self.walk(entries, x, items, all, |s| usize::from(*s), each),
-            Segments::Wide(all) => self.walk(entries, x, items, all, |s| *s as usize, each),
+            Segments::Tiny(all) => self.walk(x, items, all, |s| usize::from(*s), each),
+            Segments::Narrow(all) => self.walk(x, items, all, |s| usize::from(*s), each),
+            Segments::Wide(all) => self.walk(x, items, all, |s| *s as usize, each),
         }
     }
 
     #[inline(always)]
     fn walk<Q, S>(
         &self,
-        entries: Range<usize>,
         x: &[f64],
         items: &[Q],
         segment: &[S],
@@ -194,27 +175,26 @@ impl Values {
         mut each: impl FnMut(usize, f64, &Q),
     ) {
         let Some(rows) = &self.rows else {
-            let all = x[entries.clone()].iter().zip(items);
-            let all = all.zip(&segment[entries.clone()]);
+            let all = x.iter().zip(items).zip(segment);
             if self.side.is_empty() {
                 for ((&x, item), s) in all {
                     each(index(s), x, item);
                 }
             } else {
-                for (((&x, item), s), &side) in all.zip(&self.side[entries]) {
+                for (((&x, item), s), &side) in all.zip(&self.side) {
                     each(2 * index(s) + usize::from(side), x, item);
                 }
             }
             return;
         };
-        let all = rows[entries.clone()].iter().zip(items);
+        let all = rows.iter().zip(items);
         if self.side.is_empty() {
             for (&row, item) in all {
                 let row = row as usize;
                 each(index(&segment[row]), x[row], item);
             }
         } else {
-            for ((&row, item), &side) in all.zip(&self.side[entries]) {
+            for ((&row, item), &side) in all.zip(&self.side) {
                 let row = row as usize;
                 let place = 2 * index(&segment[row]) + usize::from(side);
                 each(place, x[row], item);
@@ -239,7 +219,7 @@ pub(super) enum Grids {
 pub(super) struct Block {
     pub(super) variable: usize,
     /// None: the segments all parents share.
-    segment: Option<Segments>,
+    pub(super) segment: Option<Segments>,
     pub(super) sides: Vec<Side>,
 }
 
@@ -324,129 +304,54 @@ impl Group {
     }
 }
 
-/// Account for all columns of the frame, in all groups; `is_binned` when all tables fit in the cache.
+/// Account for all columns of the frame, in all groups.
 ///
 /// `alive` is asked between parts of the work whether to go on.
 pub(super) fn refresh(
     groups: &mut [&mut Group],
-    is_binned: bool,
     (prepared, frame, workers): (&Prepared, &Frame, &Workers),
     alive: &mut dyn FnMut() -> Result<(), Error>,
 ) -> Result<(), Error> {
     let mut buffer = Vec::new();
     let behind = |groups: &[&mut Group]| groups.iter().map(|group| group.seen).min();
     while let Some(k) = behind(groups).filter(|&k| k < frame.len()) {
-        let mut due: Vec<&mut Group> = groups
-            .iter_mut()
-            .filter(|group| group.seen == k)
-            .map(|group| &mut **group)
-            .collect();
-        if is_binned {
+        let z = products(frame, k);
+        for group in groups.iter_mut().filter(|group| group.seen == k) {
             alive()?;
-            refresh_binned(&mut due, k, (prepared, frame, workers));
-        } else {
-            let z = products(frame, k);
-            for group in &mut due {
-                alive()?;
-                let z = if k < group.born { &[][..] } else { &z };
-                let values = &group.values;
-                let products = values.all_times(frame.pair(k), &mut buffer, workers);
-                workers.each(&mut group.blocks, |block| {
-                    let variable = &prepared.variables[block.variable];
-                    let view = View::new(values, variable, block.segment.as_ref());
-                    Side::refresh(&mut block.sides, &view, products, z);
-                });
-            }
-        }
-        for group in due {
+            let z = if k < group.born { &[][..] } else { &z };
+            let values = &group.values;
+            let products = values.all_times(frame.pair(k), &mut buffer, workers);
+            workers.each(&mut group.blocks, |block| {
+                let variable = &prepared.variables[block.variable];
+                let view = View::new(values, variable, block.segment.as_ref());
+                Side::refresh(&mut block.sides, &view, products, z);
+            });
             group.seen = frame.len().min(k + 2);
         }
     }
     Ok(())
 }
 
+/// The blocks of groups, with the parents of their sides.
+pub(super) fn blocks<'a>(
+    groups: impl IntoIterator<Item = &'a mut Group>,
+) -> Vec<(&'a [usize], &'a mut Block)> {
+    let of_group = |group: &'a mut Group| {
+        let parents = &group.parents[..];
+        group.blocks.iter_mut().map(move |block| (parents, block))
+    };
+    groups.into_iter().flat_map(of_group).collect()
+}
+
 /// Find the best candidate of every side; `rules` tells what holds for a parent and a variable.
 pub(super) fn search(
-    groups: &mut [&mut Group],
+    mut blocks: Vec<(&[usize], &mut Block)>,
     rules: &(dyn Fn(usize, usize) -> Rules + Sync),
     workers: &Workers,
 ) {
-    let mut blocks: Vec<_> = groups
-        .iter_mut()
-        .flat_map(|group| {
-            let parents = &group.parents;
-            group.blocks.iter_mut().map(move |block| (parents, block))
-        })
-        .collect();
     workers.each(&mut blocks, |(parents, block)| {
         for (side, &parent) in block.sides.iter_mut().zip(*parents) {
             side.search(rules(parent, block.variable));
         }
     });
-}
-
-/// Account for two columns where all tables fit in the cache: rows in parts, so that one reading of
-/// them serves all groups and variables. The sums of the parts are added in their order.
-fn refresh_binned(
-    groups: &mut [&mut Group],
-    k: usize,
-    (prepared, frame, workers): (&Prepared, &Frame, &Workers),
-) {
-    let mut size = 0;
-    let places: Vec<Vec<(usize, usize)>> = groups
-        .iter()
-        .map(|group| {
-            let place = |block: &Block| {
-                let own = Side::n_segments(&block.sides) * block.sides.len();
-                size += own;
-                (size - own, size)
-            };
-            group.blocks.iter().map(place).collect()
-        })
-        .collect();
-    let n = prepared.n();
-    let most = n.div_ceil(PARTS).max(workers::ROWS);
-    let mut tables = workers.map(n.div_ceil(most), |part| {
-        let mut buffer = vec![[0.0; 2]; CACHED_ROWS];
-        let mut table: Vec<Sums> = vec![[[0.0; 2]; 2]; size];
-        let end = n.min((part + 1) * most);
-        for from in (part * most..end).step_by(CACHED_ROWS) {
-            let to = end.min(from + CACHED_ROWS);
-            for (group, places) in groups.iter().zip(&places) {
-                let values = &group.values;
-                let entries = values.entries(from, to);
-                let products = &mut buffer[..entries.len()];
-                values.times(entries.clone(), frame.pair(k), products);
-                for (block, &(start, stop)) in group.blocks.iter().zip(places) {
-                    let variable = &prepared.variables[block.variable];
-                    let segment = block.segment.as_ref().unwrap_or(&variable.segment);
-                    let own = &mut table[start..stop];
-                    values.sums(entries.clone(), variable, products, segment, own);
-                }
-            }
-        }
-        table
-    });
-    let Some((total, others)) = tables.split_first_mut() else {
-        return;
-    };
-    for table in others {
-        let more = table.as_flattened().as_flattened();
-        for (sum, more) in total
-            .as_flattened_mut()
-            .as_flattened_mut()
-            .iter_mut()
-            .zip(more)
-        {
-            *sum += more;
-        }
-    }
-    let z = products(frame, k);
-    for (group, places) in groups.iter_mut().zip(&places) {
-        let z = if k < group.born { &[][..] } else { &z };
-        for (block, &(start, stop)) in group.blocks.iter_mut().zip(places) {
-            let centre = prepared.variables[block.variable].centre;
-            Side::absorb(&mut block.sides, &mut total[start..stop], centre, z);
-        }
-    }
 }

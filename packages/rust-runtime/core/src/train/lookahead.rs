@@ -56,17 +56,16 @@ impl LookAhead {
         } else {
             self.idle += 1;
         }
-        self.is_first &= self.steps <= FIRST_STEPS
-            && now.rsq - before.rsq >= FIRST_RISE
-            && now.gcv <= null_gcv;
+        self.is_first &=
+            self.steps <= FIRST_STEPS && now.rsq - before.rsq >= FIRST_RISE && now.gcv <= null_gcv;
         if self.is_first {
             self.first = self.steps;
         }
         self.idle >= STEPS
     }
 
-    /// Steps that stay.
-    pub(super) fn kept(&self) -> usize {
-        self.first.max(self.steps - self.idle)
+    /// Steps since the last one that stays.
+    pub(super) fn idle(&self) -> usize {
+        self.idle.min(self.steps - self.first)
     }
 }

@@ -7,9 +7,12 @@
 
 mod allowed;
 mod basis;
+mod binned;
 mod compat;
 mod cross;
 mod data;
+mod engine;
+mod exact;
 mod forward;
 pub mod glm;
 mod grid;
@@ -27,8 +30,10 @@ use crate::error::Error;
 use crate::rows::Rows;
 use crate::spec::{Feature, ModelSpec, PLAIN_VERSION, Producer};
 pub use allowed::{Allowed, Ask};
+use binned::Binned;
 pub use cross::{CrossValidation, Fold};
 use data::Prepared;
+use exact::Exact;
 pub use knots::Span;
 use workers::Workers;
 
@@ -294,7 +299,7 @@ pub fn fit(
     let cross_validation = if options.folds.is_empty() {
         None
     } else {
-        let sizes = (grown.frame.len(), most);
+        let sizes = (grown.factored.r.len(), most);
         let folds = &options.folds;
         Some(cross::validate(
             data, options, folds, sizes, &workers, progress,
@@ -304,7 +309,7 @@ pub fn fit(
         .as_ref()
         .map(|found| found.best(options.nprune.unwrap_or(usize::MAX)));
     let mut go_on = || progress(Progress::Working);
-    let pruned = pruning::prune(&grown.frame, prepared.n(), options, exactly, &mut go_on)?;
+    let pruned = pruning::prune(&grown.factored, prepared.n(), options, exactly, &mut go_on)?;
     let kept: Vec<usize> = pruned.kept.iter().map(|&k| grown.terms[k]).collect();
     let terms = grown.basis.to_terms(&kept, &pruned.coefficients);
     let spec = ModelSpec {
@@ -338,15 +343,18 @@ fn grow(
     progress: &mut dyn FnMut(Progress) -> bool,
 ) -> Result<forward::Grown, Error> {
     let deviations = (options.scale_y == Some(true)).then(|| prepared.scale_responses());
-    let grow = if options.compat {
-        compat::grow
+    let mut grown = if options.compat {
+        compat::grow(prepared, options, most, workers, progress)?
+    } else if options.max_bins.is_some() {
+        let engine = Binned::new(prepared, options, workers);
+        forward::grow(prepared, options, most, engine, progress)?
     } else {
-        forward::grow
+        let engine = Exact::new(prepared, workers);
+        forward::grow(prepared, options, most, engine, progress)?
     };
-    let mut grown = grow(prepared, options, most, workers, progress)?;
     if let Some(deviations) = deviations {
         prepared.multiply_responses(&deviations);
-        grown.frame.multiply(&deviations);
+        grown.factored.multiply(&deviations);
     }
     Ok(grown)
 }

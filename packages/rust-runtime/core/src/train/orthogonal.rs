@@ -11,11 +11,36 @@ const DEPENDENT: f64 = 1e-6;
 /// Below this share of the norm before, a pass is not the last.
 const REPEAT: f64 = 0.1;
 
+/// B = QR and z = Q'y without Q.
+pub(super) struct Factored {
+    /// Column k of R: its coordinates on the first k + 1 columns of Q.
+    pub(super) r: Vec<Vec<f64>>,
+    /// z[response][k] = q_k'y.
+    pub(super) z: Vec<Vec<f64>>,
+    /// Residual sum of squares of each response.
+    pub(super) rss: Vec<f64>,
+}
+
+impl Factored {
+    /// Residual sum of squares over all responses.
+    pub(super) fn rss(&self) -> f64 {
+        self.rss.iter().sum()
+    }
+
+    /// Multiply each response by its factor.
+    pub(super) fn multiply(&mut self, factors: &[f64]) {
+        for ((z, rss), factor) in self.z.iter_mut().zip(&mut self.rss).zip(factors) {
+            z.iter_mut().for_each(|v| *v *= factor);
+            *rss *= factor * factor;
+        }
+    }
+}
+
 pub(super) struct Frame {
     /// Orthonormal columns.
     q: Vec<Vec<f64>>,
     /// Column k of R: its coordinates on q[0..=k].
-    pub(super) r: Vec<Vec<f64>>,
+    r: Vec<Vec<f64>>,
     /// z[response][k] = q_k'y.
     pub(super) z: Vec<Vec<f64>>,
     /// Residual of each response.
@@ -106,10 +131,12 @@ impl Frame {
         (dot(&own[0], &own[0]), along)
     }
 
-    /// Multiply each response by its factor.
-    pub(super) fn multiply(&mut self, factors: &[f64]) {
-        for ((z, residual), factor) in self.z.iter_mut().zip(&mut self.residual).zip(factors) {
-            z.iter_mut().chain(residual).for_each(|v| *v *= factor);
+    /// Forget the columns.
+    pub(super) fn finish(self) -> Factored {
+        Factored {
+            rss: self.residual.iter().map(|r| dot(r, r)).collect(),
+            r: self.r,
+            z: self.z,
         }
     }
 

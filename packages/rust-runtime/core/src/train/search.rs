@@ -143,9 +143,8 @@ impl<'a> View<'a> {
         let mut table = TABLE.take();
         table.clear();
         table.resize(n_segments * self.values.n_sides(), [[0.0; 2]; 2]);
-        let all = 0..products.len();
         self.values
-            .sums(all, self.variable, products, self.segment, &mut table);
+            .sums(self.variable, products, self.segment, &mut table);
         use_up(&mut table);
         TABLE.set(table);
     }
@@ -165,7 +164,8 @@ impl<'a> View<'a> {
 }
 
 impl Side {
-    fn new(knots: std::sync::Arc<Vec<f64>>, responses: usize) -> Self {
+    /// A side without candidates.
+    pub(super) fn new(knots: std::sync::Arc<Vec<f64>>, responses: usize) -> Self {
         Side {
             knots,
             along: vec![Vec::new(); responses],
@@ -188,9 +188,27 @@ impl Side {
             .iter()
             .map(|knots| Side::new(knots.clone(), starts.len()))
             .collect();
-        let (n_sides, n_segments) = (sides.len(), Side::n_segments(&sides));
+        let n_segments = Side::n_segments(&sides);
         let centre = view.variable.centre;
         let squares = view.squares(&sides);
+        Side::begin(&mut sides, &squares, centre, choose);
+        // One walk for the first residual and the first column.
+        for (response, products) in starts.iter().enumerate() {
+            view.with_sums(products, n_segments, |table| {
+                Side::start(&mut sides, response, table, centre);
+            });
+        }
+        sides
+    }
+
+    /// Choose candidates and take their norms, from the sums of squares of each segment and side.
+    pub(super) fn begin(
+        sides: &mut [Side],
+        squares: &[[f64; 4]],
+        centre: f64,
+        choose: impl Fn(usize, &[u32]) -> Vec<u32>,
+    ) {
+        let n_sides = sides.len();
         for (k, side) in sides.iter_mut().enumerate() {
             let own = || squares.iter().skip(k).step_by(n_sides);
             if !side.knots.is_empty() {
@@ -199,21 +217,19 @@ impl Side {
             }
             side.norms(own(), centre);
         }
-        // One walk for the first residual and the first column, which is the intercept: what it
-        // leaves of a norm is the scale.
-        for (response, products) in starts.iter().enumerate() {
-            view.with_sums(products, n_segments, |table| {
-                let linear = fold(&sides, table, centre);
-                for (k, (side, linear)) in sides.iter_mut().zip(linear).enumerate() {
-                    side.start(response, linear, hinges(table, k, n_sides));
-                }
-            });
-        }
-        sides
     }
 
-    /// Take the products with a residual and, with the first one, what the first column takes.
-    fn start(&mut self, response: usize, linear: [f64; 2], hinge: impl Fn(u32) -> [f64; 2]) {
+    /// Take the products with a residual and, with the first one, what the first column takes: that
+    /// is the intercept, and what it leaves of a norm is the scale.
+    pub(super) fn start(sides: &mut [Side], response: usize, table: &mut [Sums], centre: f64) {
+        let n_sides = sides.len();
+        let linear = fold(sides, table, centre);
+        for (k, (side, linear)) in sides.iter_mut().zip(linear).enumerate() {
+            side.start_one(response, linear, hinges(table, k, n_sides));
+        }
+    }
+
+    fn start_one(&mut self, response: usize, linear: [f64; 2], hinge: impl Fn(u32) -> [f64; 2]) {
         self.linear_along[response] = linear[0];
         self.along[response] = self.at.iter().map(|&at| hinge(at)[0]).collect();
         if response > 0 {
@@ -244,7 +260,7 @@ impl Side {
     }
 
     /// Where a segment counts distances from.
-    fn origin(&self, segment: usize, centre: f64) -> f64 {
+    pub(super) fn origin(&self, segment: usize, centre: f64) -> f64 {
         self.knots.get(segment).copied().unwrap_or(centre)
     }
 

@@ -83,7 +83,7 @@ pub(super) fn grow(
     let (basis, frame, terms) = pass.finish();
     Ok(Grown {
         basis,
-        frame,
+        factored: frame.finish(),
         terms,
         steps,
         stop,

@@ -3,7 +3,7 @@
 use super::{ALMOST_ZERO, Form, LEAST_SQUARES, Pass};
 use crate::error::Error;
 use crate::train::data::Prepared;
-use crate::train::group::{Grids, Group, refresh, search};
+use crate::train::group::{Grids, Group, blocks, refresh, search};
 use crate::train::knots::{Room, Spans};
 use crate::train::orthogonal::Frame;
 use crate::train::search::{Rules, hinge_tolerance};
@@ -35,7 +35,7 @@ impl Pass<'_> {
         let groups = self.groups.iter_mut().zip(is_up);
         let mut groups: Vec<&mut Group> = groups.filter(|g| g.1).map(|g| g.0).collect();
         let context = (self.prepared, &self.frame, self.workers);
-        refresh(&mut groups, false, context, alive)?;
+        refresh(&mut groups, context, alive)?;
         let least = if self.weighted { 0.0 } else { LEAST_SQUARES };
         for group in groups {
             settle_doubts(group, least, context);
@@ -125,8 +125,8 @@ impl Pass<'_> {
             }
         };
         let groups = self.groups.iter_mut();
-        let mut groups: Vec<&mut Group> = groups.filter(|g| g.is_up_to_date(&self.frame)).collect();
-        search(&mut groups, &rules, self.workers);
+        let current = groups.filter(|g| g.is_up_to_date(&self.frame));
+        search(blocks(current), &rules, self.workers);
     }
 
     /// Variables that would not give a parent's children a new form: when every term has just the

@@ -5,7 +5,7 @@
 mod search;
 mod triangle;
 
-use super::orthogonal::Frame;
+use super::orthogonal::Factored;
 use super::{Options, PruningMethod, PruningStep, gcv};
 use crate::error::Error;
 use triangle::Triangle;
@@ -25,15 +25,15 @@ pub(super) struct Pruned {
 
 /// Prune as the options say, or to exactly so many terms; `go_on` is asked now and then and ends the pass when false.
 pub(super) fn prune(
-    frame: &Frame,
+    factored: &Factored,
     n: usize,
     options: &Options,
     exactly: Option<usize>,
     go_on: &mut dyn FnMut() -> bool,
 ) -> Result<Pruned, Error> {
-    let terms = frame.r.len();
+    let terms = factored.r.len();
     let most = options.nprune.unwrap_or(terms).min(terms);
-    let subsets = best_subsets(frame, options.pmethod, most, options.compat, go_on)?;
+    let subsets = best_subsets(factored, options.pmethod, most, options.compat, go_on)?;
     let score = |subset: &Subset| gcv(subset.rss, n, subset.terms.len(), options.penalty);
     let steps = subsets
         .iter()
@@ -58,7 +58,7 @@ pub(super) fn prune(
         }
         best.terms.clone()
     };
-    let (coefficients, rss) = solve(frame, &kept);
+    let (coefficients, rss) = solve(factored, &kept);
     Ok(Pruned {
         gcv: gcv(rss, n, kept.len(), options.penalty),
         kept,
@@ -73,18 +73,18 @@ pub(super) fn prune(
 /// With several responses R `earth` takes the models of backward elimination as they are; that is
 /// what `compat` asks for.
 pub(super) fn best_subsets(
-    frame: &Frame,
+    factored: &Factored,
     method: PruningMethod,
     most: usize,
     compat: bool,
     go_on: &mut dyn FnMut() -> bool,
 ) -> Result<Vec<Subset>, Error> {
-    let triangle = Triangle::new(&frame.r, &frame.z, frame.rss());
+    let triangle = Triangle::new(&factored.r, &factored.z, factored.rss());
     let mut subsets = Subsets::new(triangle.len());
     match method {
         // R, too, evaluates the sizes of a backward pass when it prunes nothing.
         PruningMethod::None | PruningMethod::Backward => {
-            let only_nested = compat && frame.z.len() > 1;
+            let only_nested = compat && factored.z.len() > 1;
             search::backward(triangle, &mut subsets, only_nested, go_on)?;
         }
         PruningMethod::Forward => search::forward(triangle, &mut subsets, go_on)?,
@@ -108,9 +108,12 @@ pub(super) fn best_subsets(
 }
 
 /// Coefficients of the terms at rising positions, and their RSS.
-pub(super) fn solve(frame: &Frame, kept: &[usize]) -> (Vec<Vec<f64>>, f64) {
-    let mut triangle = Triangle::new(&frame.r, &frame.z, frame.rss());
-    for term in (0..frame.r.len()).rev().filter(|term| !kept.contains(term)) {
+pub(super) fn solve(factored: &Factored, kept: &[usize]) -> (Vec<Vec<f64>>, f64) {
+    let mut triangle = Triangle::new(&factored.r, &factored.z, factored.rss());
+    for term in (0..factored.r.len())
+        .rev()
+        .filter(|term| !kept.contains(term))
+    {
         triangle.drop(term);
     }
     (triangle.coefficients(), triangle.rss(kept.len()))
