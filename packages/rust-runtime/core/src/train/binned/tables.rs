@@ -200,7 +200,7 @@ pub(super) fn products(a: &[f64], others: &[&[f64]], workers: &Workers) -> Vec<Q
     total
 }
 
-/// Add up four rows at a time.
+/// Four rows of a block after the other.
 fn add_products(a: [&[f64]; 2], b: &[f64], sums: &mut [[f64; 4]; 4]) {
     let whole = b.len() - b.len() % 4;
     let (fours, rest) = b.split_at(whole);
