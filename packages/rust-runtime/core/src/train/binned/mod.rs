@@ -21,7 +21,7 @@ use super::workers::Workers;
 use crate::error::Error;
 use crate::spec;
 use family::{Context, Family};
-use tables::{Job, Other, Quarters, Table};
+use tables::{Job, Other, Quarters, Scaled, Table};
 
 /// A column with less than this share of its squared norm outside the others adds nothing: products
 /// have half the digits.
@@ -42,6 +42,8 @@ pub(super) struct Binned<'a> {
 
 struct Vector {
     values: Vec<f64>,
+    /// One over its length.
+    scale: f64,
     /// Products with itself and the vectors before it; none for one that is a parent only.
     products: Vec<Quarters>,
 }
@@ -127,7 +129,20 @@ impl<'a> Binned<'a> {
             let others: Vec<&[f64]> = others.chain([&values[..]]).collect();
             products = tables::products(&values, &others, self.workers);
         }
-        self.vectors.push(Vector { values, products });
+        let squares: f64 = match products.last() {
+            Some(own) => own.iter().sum(),
+            None => values.iter().map(|u| u * u).sum(),
+        };
+        let scale = if squares > 0.0 {
+            1.0 / squares.sqrt()
+        } else {
+            1.0
+        };
+        self.vectors.push(Vector {
+            values,
+            scale,
+            products,
+        });
     }
 
     /// a'b of two parts.
@@ -222,7 +237,10 @@ impl<'a> Binned<'a> {
             let mut variables: Vec<usize> = own.iter().flat_map(|(_, v)| v).copied().collect();
             variables.sort_unstable();
             variables.dedup();
-            let vector = |v: usize| &self.vectors[v].values[..];
+            let vector = |v: usize| Scaled {
+                values: &self.vectors[v].values,
+                scale: self.vectors[v].scale,
+            };
             let other = |b: &Option<usize>| b.map_or(Other::Count, |b| Other::Vector(vector(b)));
             let job = Job {
                 a: vector(a),

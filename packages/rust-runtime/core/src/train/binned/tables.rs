@@ -3,10 +3,13 @@
 //! Vectors are split by sign: u = max(u, 0) - max(-u, 0). Products of |a| with both parts of a few other
 //! vectors lie side by side, so that one row of a table takes them all at once; the sign of a tells
 //! which row of its bin.
+//!
+//! A part of the rows is summed in single precision: vectors have length 1 there, and a sum of a few
+//! hundred products has six digits, which is more than bins leave. Parts are added up in double precision.
 
 use crate::train::data::Variable;
 use crate::train::grid::Segments;
-use crate::train::workers::{self, Workers};
+use crate::train::workers::Workers;
 
 /// Products of parts: of a positive and of a negative part with each.
 pub(super) type Quarters = [f64; 4];
@@ -15,8 +18,8 @@ pub(super) type Quarters = [f64; 4];
 const STEP: usize = 256;
 /// Rows of one step where all products of two vectors are summed.
 const BLOCK: usize = 512;
-/// Parts of all rows that have tables of their own.
-const PARTS: usize = 16;
+/// Rows of a part, which has tables of its own.
+const PART: usize = 1 << 16;
 /// Variables of one walk over the rows: so many tables stay in the second cache.
 const TOGETHER: usize = 16;
 /// Other vectors of one walk.
@@ -26,14 +29,21 @@ const FEW: usize = 2;
 /// What the parts of the first vector are multiplied with.
 #[derive(Clone, Copy)]
 pub(super) enum Other<'a> {
-    Vector(&'a [f64]),
+    Vector(Scaled<'a>),
     /// Count the rows where the first vector is not zero.
     Count,
 }
 
+/// A vector and one over its length.
+#[derive(Clone, Copy)]
+pub(super) struct Scaled<'a> {
+    pub(super) values: &'a [f64],
+    pub(super) scale: f64,
+}
+
 /// Sums over the rows of each bin of some variables, by sign.
 pub(super) struct Job<'a> {
-    pub(super) a: &'a [f64],
+    pub(super) a: Scaled<'a>,
     pub(super) others: Vec<Other<'a>>,
     pub(super) variables: Vec<&'a Variable>,
 }
@@ -80,17 +90,16 @@ fn fill_chunk<const OTHERS: usize, const WIDTH: usize>(
     variables: &[&Variable],
     workers: &Workers,
 ) -> Vec<Table> {
-    let n = job.a.len();
-    let most = n.div_ceil(PARTS).max(workers::ROWS);
+    let n = job.a.values.len();
     let size: usize = variables.iter().map(|v| n_rows(v)).sum();
-    let parts = workers.map(n.div_ceil(most), |part| {
-        let mut sums = vec![[0.0; WIDTH]; size];
-        let mut products = vec![[0.0; WIDTH]; STEP];
+    let parts = workers.map(n.div_ceil(PART), |part| {
+        let mut sums = vec![[0.0_f32; WIDTH]; size];
+        let mut products = vec![[0.0_f32; WIDTH]; STEP];
         let mut signs = [0; STEP];
-        let end = n.min((part + 1) * most);
-        for from in (part * most..end).step_by(STEP) {
+        let end = n.min((part + 1) * PART);
+        for from in (part * PART..end).step_by(STEP) {
             let to = end.min(from + STEP);
-            for (sign, a) in signs.iter_mut().zip(&job.a[from..to]) {
+            for (sign, a) in signs.iter_mut().zip(&job.a.values[from..to]) {
                 *sign = u8::from(*a < 0.0);
             }
             multiply(job, (from, to), &mut products);
@@ -108,11 +117,20 @@ fn fill_chunk<const OTHERS: usize, const WIDTH: usize>(
         sums
     });
     // The sums of the parts are added in their order.
-    let mut parts = parts.into_iter();
-    let mut total = parts.next().unwrap_or_default();
+    let mut total = vec![[0.0; WIDTH]; size];
     for part in parts {
         for (sum, more) in total.iter_mut().flatten().zip(part.iter().flatten()) {
-            *sum += more;
+            *sum += f64::from(*more);
+        }
+    }
+    // Lengths as they were.
+    for (k, other) in job.others.iter().enumerate() {
+        if let Other::Vector(b) = other {
+            let scale = job.a.scale * b.scale;
+            for sums in &mut total {
+                sums[2 * k] /= scale;
+                sums[2 * k + 1] /= scale;
+            }
         }
     }
     let mut rest = &total[..];
@@ -131,23 +149,24 @@ fn fill_chunk<const OTHERS: usize, const WIDTH: usize>(
 fn multiply<const WIDTH: usize>(
     job: &Job,
     (from, to): (usize, usize),
-    products: &mut [[f64; WIDTH]],
+    products: &mut [[f32; WIDTH]],
 ) {
-    let a = &job.a[from..to];
+    let a = &job.a.values[from..to];
     for (k, other) in job.others.iter().enumerate() {
         let (first, second) = (2 * k, 2 * k + 1);
         match other {
             Other::Vector(b) => {
-                for ((out, a), &b) in products.iter_mut().zip(a).zip(&b[from..to]) {
-                    let (a, positive) = (a.abs(), if b > 0.0 { b } else { 0.0 });
-                    out[first] = a * positive;
-                    out[second] = a * (positive - b);
+                let scale = job.a.scale * b.scale;
+                for ((out, a), &b) in products.iter_mut().zip(a).zip(&b.values[from..to]) {
+                    let (a, positive) = (a.abs() * scale, if b > 0.0 { b } else { 0.0 });
+                    out[first] = (a * positive) as f32;
+                    out[second] = (a * (positive - b)) as f32;
                 }
             }
             Other::Count => {
                 for (out, &a) in products.iter_mut().zip(a) {
-                    out[first] = f64::from(u8::from(a > 0.0));
-                    out[second] = f64::from(u8::from(a < 0.0));
+                    out[first] = f32::from(u8::from(a > 0.0));
+                    out[second] = f32::from(u8::from(a < 0.0));
                 }
             }
         }
@@ -158,8 +177,8 @@ fn multiply<const WIDTH: usize>(
 fn add<S: Copy + Into<u32>, const WIDTH: usize>(
     segment: &[S],
     signs: &[u8],
-    products: &[[f64; WIDTH]],
-    table: &mut [[f64; WIDTH]],
+    products: &[[f32; WIDTH]],
+    table: &mut [[f32; WIDTH]],
 ) {
     for ((&s, &sign), products) in segment.iter().zip(signs).zip(products) {
         let sums = &mut table[2 * s.into() as usize + usize::from(sign)];
