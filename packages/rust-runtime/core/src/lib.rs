@@ -45,7 +45,7 @@ pub use error::{CATALOGUE, CatalogueEntry, Error};
 pub use link::Link;
 pub use plan::Plan;
 pub use replay::{design_matrix, linear_predictor, predict};
-pub use rows::Rows;
+pub use rows::{Rows, Source};
 pub use spec::{
     Feature, MAX_DEGREE, MAX_FEATURES, MAX_JSON_BYTES, MAX_MAGNITUDE, MAX_RESPONSES, MAX_TERMS,
     ModelSpec, Producer, SPEC_VERSION, Side, Term, TermKind, When,
