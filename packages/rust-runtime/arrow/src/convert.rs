@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ffi::c_void;
 
+use mars_earth_core::Error as CoreError;
+
 use crate::batch::{Bits, Missing, Place, Values};
 use crate::error::Error;
 use crate::ffi::{ArrowArray, ArrowSchema};
@@ -18,7 +20,7 @@ pub(crate) fn numbers<'a>(
         return Ok(Cow::Borrowed(&[]));
     }
     let mut values = match format {
-        "n" => return Ok(Cow::Owned(vec![f64::NAN; place.n_rows])),
+        "n" => return collect((0..place.n_rows).map(|_| f64::NAN)).map(Cow::Owned),
         "g" => match view(place)? {
             Some(values) => Cow::Borrowed(values),
             None => Cow::Owned(read::<f64>(place, |v| v)?),
@@ -35,7 +37,7 @@ pub(crate) fn numbers<'a>(
         "L" => Cow::Owned(read::<u64>(place, |v| v as f64)?),
         "b" => {
             let bits = Bits::new(data(place)?.cast(), place.start);
-            Cow::Owned((0..place.n_rows).map(|i| f64::from(bits.get(i))).collect())
+            Cow::Owned(collect((0..place.n_rows).map(|i| f64::from(bits.get(i))))?)
         }
         other => return Err(refuse(place.name, other)),
     };
@@ -83,7 +85,20 @@ fn read<T: Copy>(place: &Place, convert: impl Fn(T) -> f64) -> Result<Vec<f64>, 
     let start = data(place)?.cast::<T>();
     // SAFETY: as in `view`, and every bit pattern is a T; `read_unaligned` asks for no alignment.
     let value = |i: usize| unsafe { start.add(place.start + i).read_unaligned() };
-    Ok((0..place.n_rows).map(|i| convert(value(i))).collect())
+    collect((0..place.n_rows).map(|i| convert(value(i))))
+}
+
+/// Collect values; a length that memory does not hold is an error, as nothing vouches for it.
+pub(crate) fn collect(values: impl ExactSizeIterator<Item = f64>) -> Result<Vec<f64>, Error> {
+    let mut collected = Vec::new();
+    collected.try_reserve_exact(values.len()).map_err(|_| {
+        CoreError::LimitExceeded(format!(
+            "the batch has {} rows, more than memory holds; pass smaller batches",
+            values.len()
+        ))
+    })?;
+    collected.extend(values);
+    Ok(collected)
 }
 
 /// IEEE 754 binary16.
@@ -148,10 +163,7 @@ pub(crate) fn labels(
 }
 
 /// Text `i` of an array of offsets and bytes.
-fn stored<'a, O: Copy + TryInto<usize>>(
-    array: &'a ArrowArray,
-    i: usize,
-) -> Result<&'a [u8], Error> {
+fn stored<O: Copy + TryInto<usize>>(array: &ArrowArray, i: usize) -> Result<&[u8], Error> {
     let odd = || Error::batch("a dictionary has no text or broken offsets");
     let offsets = array.buffer(1)?.ok_or_else(odd)?.cast::<O>();
     // SAFETY: offset + length + 1 offsets, by the invariant of ArrowArray; i is below that.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use mars_earth_core::{Error as CoreError, Feature, ModelSpec, Plan, Rows, Source as Table};
 
 use crate::batch::{Batch, Column, Values};
-use crate::convert::recode;
+use crate::convert::{collect, recode};
 use crate::error::Error;
 use crate::export::{Frame, Source, export_stream};
 use crate::ffi::{ArrowArrayStream, ArrowSchema};
@@ -86,7 +86,7 @@ impl Replay {
         let width = self.output.width(&self.plan);
         let size = batch.n_rows().checked_mul(width);
         let size = size.ok_or_else(|| Error::batch("rows x outputs do not fit into memory"))?;
-        let mut out = vec![0.0; size];
+        let mut out = collect((0..size).map(|_| 0.0))?;
         self.output
             .fill(&self.plan, &rows, self.threads, &mut out)?;
         let columns = if width == 1 {

@@ -91,9 +91,12 @@ pub unsafe extern "C" fn mars_earth_replay(
     })
 }
 
+/// Rows that a check replays at a time.
+const BLOCK: usize = 4096;
+
 /// Check that a model can replay `table`: its shape, missing values and category positions.
 ///
-/// The rows are replayed and the result is dropped, so it takes the time and the memory of that.
+/// The rows are replayed block by block and the results are dropped.
 ///
 /// # Safety
 /// As `mars_earth_replay`.
@@ -105,17 +108,23 @@ pub unsafe extern "C" fn mars_earth_check(
     capacity: usize,
 ) -> mars_earth_status {
     answer(Message::at(message, capacity), || {
-        // SAFETY: the caller vouches for the pointers and for what the struct says.
+        // SAFETY: the caller vouches for the pointers.
         let (plan, table) = unsafe { (view(model, "model")?.plan(), view(table, "table")?) };
-        // SAFETY: as above.
-        let rows = unsafe { table.rows()? };
-        let size = table.rows.checked_mul(plan.n_responses());
-        let size = size.ok_or_else(|| Failure::argument("the table is larger than memory"))?;
-        Ok(mars_earth_core::linear_predictor(
-            plan,
-            &rows,
-            1,
-            &mut vec![0.0; size],
-        )?)
+        // SAFETY: the caller vouches for what the struct says of its memory.
+        unsafe { table.rows()? };
+        let mut out = vec![0.0; table.rows.min(BLOCK) * plan.n_responses()];
+        let mut from = 0;
+        loop {
+            let block = table.block(from, BLOCK);
+            let out = &mut out[..block.rows * plan.n_responses()];
+            // SAFETY: as above; a block of the table lies within it.
+            let rows = unsafe { block.rows()? };
+            mars_earth_core::linear_predictor(plan, &rows, 1, out)
+                .map_err(|error| Failure::from(error).counted_from(from))?;
+            from += block.rows;
+            if from == table.rows {
+                return Ok(());
+            }
+        }
     })
 }

@@ -9,39 +9,39 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 pub type mars_earth_status = i32;
 
 /// The call did what it says.
-pub const MARS_EARTH_OK: mars_earth_status = 0;
+pub const MARS_EARTH_OK: i32 = 0;
 /// The model is not JSON or is cut short.
-pub const MARS_EARTH_MALFORMED_SPEC: mars_earth_status = 1;
+pub const MARS_EARTH_MALFORMED_SPEC: i32 = 1;
 /// The model is of another major version of the format.
-pub const MARS_EARTH_UNSUPPORTED_VERSION: mars_earth_status = 2;
+pub const MARS_EARTH_UNSUPPORTED_VERSION: i32 = 2;
 /// The model is JSON but breaks the ModelSpec contract.
-pub const MARS_EARTH_INVALID_SPEC: mars_earth_status = 3;
+pub const MARS_EARTH_INVALID_SPEC: i32 = 3;
 /// Rows, outputs or weights have the wrong shape.
-pub const MARS_EARTH_SHAPE_MISMATCH: mars_earth_status = 4;
+pub const MARS_EARTH_SHAPE_MISMATCH: i32 = 4;
 /// A value is missing and the model allows none.
-pub const MARS_EARTH_MISSING_VALUE: mars_earth_status = 5;
+pub const MARS_EARTH_MISSING_VALUE: i32 = 5;
 /// A row holds a value the model cannot take.
-pub const MARS_EARTH_INVALID_VALUE: mars_earth_status = 6;
+pub const MARS_EARTH_INVALID_VALUE: i32 = 6;
 /// An option or argument is out of its range.
-pub const MARS_EARTH_INVALID_ARGUMENT: mars_earth_status = 7;
+pub const MARS_EARTH_INVALID_ARGUMENT: i32 = 7;
 /// No model can be fitted to these data.
-pub const MARS_EARTH_INVALID_DATA: mars_earth_status = 8;
+pub const MARS_EARTH_INVALID_DATA: i32 = 8;
 /// A document or table is larger than a named limit.
-pub const MARS_EARTH_LIMIT_EXCEEDED: mars_earth_status = 9;
+pub const MARS_EARTH_LIMIT_EXCEEDED: i32 = 9;
 /// The caller asked to stop; no model was made.
-pub const MARS_EARTH_INTERRUPTED: mars_earth_status = 10;
+pub const MARS_EARTH_INTERRUPTED: i32 = 10;
 /// A file cannot be read or written.
-pub const MARS_EARTH_MODEL_FILE: mars_earth_status = 11;
+pub const MARS_EARTH_MODEL_FILE: i32 = 11;
 /// A named column is not there.
-pub const MARS_EARTH_UNKNOWN_COLUMN: mars_earth_status = 12;
+pub const MARS_EARTH_UNKNOWN_COLUMN: i32 = 12;
 /// A table or column holds text, objects or complex numbers where numbers are due.
-pub const MARS_EARTH_INVALID_DTYPE: mars_earth_status = 13;
+pub const MARS_EARTH_INVALID_DTYPE: i32 = 13;
 /// An Arrow batch or stream breaks its interface, or its producer failed.
-pub const MARS_EARTH_INVALID_BATCH: mars_earth_status = 14;
+pub const MARS_EARTH_INVALID_BATCH: i32 = 14;
 /// The caller was compiled for another version of the C interface.
-pub const MARS_EARTH_UNSUPPORTED_ABI: mars_earth_status = 15;
+pub const MARS_EARTH_UNSUPPORTED_ABI: i32 = 15;
 /// A defect of mars-earth; the call was given up.
-pub const MARS_EARTH_INTERNAL: mars_earth_status = 16;
+pub const MARS_EARTH_INTERNAL: i32 = 16;
 
 /// Name of each status, by code.
 const NAMES: [&CStr; 17] = [
@@ -82,6 +82,17 @@ impl Failure {
         Failure {
             code,
             text: text.to_string(),
+        }
+    }
+
+    /// Say that the rows of the text are counted from a later one.
+    pub(crate) fn counted_from(self, row: usize) -> Self {
+        match row {
+            0 => self,
+            _ => Failure {
+                text: format!("counted from row {row}: {}", self.text),
+                ..self
+            },
         }
     }
 

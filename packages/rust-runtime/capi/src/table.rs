@@ -75,6 +75,17 @@ fn check_memory(data: *const f64, length: usize, what: &str) -> Result<(), Failu
 }
 
 impl Table {
+    /// The rows from `from` on, `count` of them at most, of a table that was viewed already.
+    pub(crate) fn block(&self, from: usize, count: usize) -> Table {
+        let skipped = from * self.row_stride as usize;
+        Table {
+            data: self.data.wrapping_add(skipped),
+            length: self.length - skipped.min(self.length),
+            rows: (self.rows - from).min(count),
+            ..*self
+        }
+    }
+
     /// View the rows.
     ///
     /// # Safety

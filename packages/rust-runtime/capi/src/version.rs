@@ -32,7 +32,7 @@ pub unsafe extern "C" fn mars_earth_negotiate(
 ) -> mars_earth_status {
     answer(Message::at(message, capacity), || {
         let (major, minor) = (wanted >> 16, wanted & 0xffff);
-        if major == MARS_EARTH_ABI_MAJOR && minor <= MARS_EARTH_ABI_MINOR {
+        if major == MARS_EARTH_ABI_MAJOR && (0..=MARS_EARTH_ABI_MINOR).contains(&minor) {
             return Ok(());
         }
         Err(Failure::new(

@@ -125,7 +125,10 @@ impl<'a> Rows<'a> {
             Values::Source(source) => return source.copy_column(j, from, out),
         };
         let start = from * self.row_stride + j * self.column_stride;
-        if self.row_stride == 1 {
+        if self.row_stride == 0 {
+            // One row stands for all of them.
+            out.fill(data[start]);
+        } else if self.row_stride == 1 {
             out.copy_from_slice(&data[start..start + out.len()]);
         } else {
             let values = data[start..].iter().step_by(self.row_stride);
