@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pymars import _core
 from pymars.errors import InvalidArgumentError, ModelFileError
-from pymars.tables import read_rows
+from pymars.tables import read_columns, read_rows
 
 __all__ = [
     "Model",
@@ -24,6 +24,7 @@ __all__ = [
     "linear_predictor",
     "load_model",
     "predict",
+    "replay_info",
     "runtime_threads",
     "save_model",
     "set_runtime_threads",
@@ -198,17 +199,23 @@ def inspect(model: Any) -> dict[str, Any]:
     }
 
 
-def predict(model: Any, X: Any, threads: int | None = None) -> NDArray[np.float64]:
+def predict(
+    model: Any, X: Any, threads: int | None = None, *, out: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
     """Replay a model on rows.
 
     Parameters
     ----------
     model : path, dict, JSON text, Model or fitted estimator
+        A path or a document is read at each call; load it once with :func:`load_model`.
     X : array-like of shape (rows, features), or a pandas, polars or Arrow table
-        Columns of a table are taken by name, those of an array by position.
+        Columns of a table are taken by name, those of an array by position. Arrays and columns of
+        float64 and float32 are read where they lie, whatever their strides; others are converted.
     threads : int, optional
-        Most threads to use (H1, not claimed: no gain from them is measured yet); default
-        :func:`runtime_threads`. The result does not depend on it.
+        Most threads to use (H1, not claimed); default :func:`runtime_threads`. The result does not
+        depend on it.
+    out : ndarray of float64 in row order, optional
+        Where the result goes; its shape is that of the result.
 
     Returns
     -------
@@ -219,28 +226,34 @@ def predict(model: Any, X: Any, threads: int | None = None) -> NDArray[np.float6
     ------
     ShapeMismatchError, UnknownColumnError, MissingValueError, InvalidValueError
         If the rows do not fit the model.
+
+    Examples
+    --------
+    >>> spec = {"spec_version": "1.0", "allow_missing": False, "features": [{"name": "x"}],
+    ...         "responses": ["y"], "terms": [
+    ...     {"kind": "hinge", "feature": 0, "knot": 1.0, "side": "right", "coefficients": [2.0]}]}
+    >>> predict(spec, np.array([[0.0], [3.0]])).tolist()
+    [0.0, 4.0]
     """
     core = load_model(model)._core
-    rows = read_rows(X, core.feature_names, core.categories)
-    out = np.empty((rows.shape[0], len(core.response_names)))
-    core.predict(rows, _resolve(threads), out)
-    return out[:, 0] if out.shape[1] == 1 else out
+    return _replay(core, core.predict, X, threads, out)
 
 
-def linear_predictor(model: Any, X: Any, threads: int | None = None) -> NDArray[np.float64]:
+def linear_predictor(
+    model: Any, X: Any, threads: int | None = None, *, out: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
     """Replay the sums of terms before any link: log odds, logs of rates and the like.
 
     Parameters, shape and errors are those of :func:`predict`, whose result this is where the model
     has no link.
     """
     core = load_model(model)._core
-    rows = read_rows(X, core.feature_names, core.categories)
-    out = np.empty((rows.shape[0], len(core.response_names)))
-    core.linear_predictor(rows, _resolve(threads), out)
-    return out[:, 0] if out.shape[1] == 1 else out
+    return _replay(core, core.linear_predictor, X, threads, out)
 
 
-def design_matrix(model: Any, X: Any, threads: int | None = None) -> NDArray[np.float64]:
+def design_matrix(
+    model: Any, X: Any, threads: int | None = None, *, out: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
     """Evaluate every term of a model on rows.
 
     Parameters are those of :func:`predict`.
@@ -251,10 +264,42 @@ def design_matrix(model: Any, X: Any, threads: int | None = None) -> NDArray[np.
         One column per term that has coefficients, in the order of the ModelSpec.
     """
     core = load_model(model)._core
-    rows = read_rows(X, core.feature_names, core.categories)
-    out = np.empty((rows.shape[0], core.n_columns))
-    core.design_matrix(rows, _resolve(threads), out)
-    return out
+    return _replay(core, core.design_matrix, X, threads, out)
+
+
+def replay_info() -> dict[str, Any]:
+    """Say how the last replay of this thread went, and what it allocated.
+
+    Returns
+    -------
+    dict
+        Figures by name; empty before the first replay. `rows`; `threads` that took part and the
+        `instructions` of the loops (H1, not claimed). Then bytes: `bytes_input` of an input that
+        had to be converted, `bytes_buffers` of the core, `bytes_result` of an array made for the
+        result, `bytes_peak` of all three, and `bytes_per_row`, the part that grows with the rows.
+
+    Examples
+    --------
+    >>> spec = {"spec_version": "1.0", "allow_missing": False, "features": [{"name": "x"}],
+    ...         "responses": ["y"], "terms": [{"kind": "constant", "coefficients": [2.0]}]}
+    >>> _ = predict(spec, np.zeros((1000, 1)))
+    >>> replay_info()["bytes_result"], replay_info()["bytes_per_row"]
+    (8000, 8.0)
+    """
+    last = _core.replay_info()
+    if last is None:
+        return {}
+    rows, threads, instructions, copied, buffers, made = last
+    return {
+        "rows": rows,
+        "threads": threads,
+        "instructions": instructions,
+        "bytes_input": copied,
+        "bytes_buffers": buffers,
+        "bytes_result": made,
+        "bytes_peak": copied + buffers + made,
+        "bytes_per_row": (copied + made) / max(rows, 1),
+    }
 
 
 def set_runtime_threads(threads: int | None) -> None:
@@ -299,6 +344,26 @@ def write_bytes(path: Path, content: bytes) -> None:
         raise ModelFileError(f"{path}: cannot be written: {why}") from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _replay(
+    core: _core.Model,
+    method: Callable[..., NDArray[np.float64] | None],
+    X: Any,
+    threads: int | None,
+    out: NDArray[np.float64] | None,
+) -> NDArray[np.float64]:
+    """Hand rows to the core as they lie, and converted where it does not take them so."""
+    bound = _resolve(threads)
+    held, copied = X, 0
+    if type(X) is not np.ndarray:
+        held, copied = read_columns(X, core.feature_names, core.categories)
+    found = method(held, bound, out, copied)
+    if found is None:
+        rows = read_rows(X, core.feature_names, core.categories)
+        found = method(rows, bound, out, rows.nbytes)
+    assert found is not None, "the core takes every aligned float64 array"
+    return found
 
 
 def _resolve(threads: int | None) -> int:

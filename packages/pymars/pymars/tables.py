@@ -17,7 +17,7 @@ from pymars.errors import (
     UnknownColumnError,
 )
 
-__all__ = ["Table", "read_rows", "read_table"]
+__all__ = ["Table", "read_columns", "read_rows", "read_table"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def read_table(data: Any, what: str = "X") -> Table:
 def read_rows(
     data: Any, names: Sequence[str], categories: Sequence[list[str] | None]
 ) -> NDArray[np.float64]:
-    """Read rows for a model: columns by name where there are names, else by position.
+    """Read rows for a model into one table, columns by name where there are names.
 
     A named table may hold more columns, in any order; the model's own are picked out.
 
@@ -78,9 +78,29 @@ def read_rows(
     InvalidValueError
         If a categorical column holds a label the model does not know.
     """
+    found, _ = read_columns(data, names, categories)
+    return _stack(found) if isinstance(found, list) else _contiguous(found)
+
+
+def read_columns(
+    data: Any, names: Sequence[str], categories: Sequence[list[str] | None]
+) -> tuple[NDArray[Any] | list[NDArray[Any]], int]:
+    """Read rows for a model as they lie: an array, or the model's columns of a named table.
+
+    Returns
+    -------
+    array or list of arrays, int
+        Columns are float64 or float32, an array may be of any number type; and the bytes that were
+        copied to get there.
+
+    Raises
+    ------
+    As :func:`read_rows`.
+    """
     columns = _named_columns(data)
     if columns is None:
-        return _array(data, "X")
+        values = _numeric(data, "X")
+        return values, 0 if values is data or values.base is not None else values.nbytes
     missing = [name for name in names if name not in columns]
     if missing:
         raise UnknownColumnError(_missing_message(missing, list(columns)))
@@ -88,7 +108,10 @@ def read_rows(
     for name, known in zip(names, categories, strict=True):
         codes, labels = _read_column(name, columns[name])
         read.append(_recode(name, codes, labels, known))
-    return _stack(read)
+    # A view of the caller's values owns none.
+    given = {id(columns[name]) for name in names}
+    copied = sum(c.nbytes for c in read if c.flags.owndata and id(c) not in given)
+    return read, copied
 
 
 def _named_columns(data: Any) -> dict[str, Any] | None:
@@ -112,6 +135,11 @@ def _named_columns(data: Any) -> dict[str, Any] | None:
 
 
 def _array(data: Any, what: str) -> NDArray[np.float64]:
+    return _contiguous(_numeric(data, what))
+
+
+def _numeric(data: Any, what: str) -> NDArray[Any]:
+    """Return the array of rows and columns that the data are, in the type they have."""
     try:
         values = np.asarray(data)
     except ValueError as error:
@@ -131,7 +159,7 @@ def _array(data: Any, what: str) -> NDArray[np.float64]:
             f"Expected 2D array, got {values.ndim}D array instead: {what} is rows x columns. "
             "Reshape your data: for one column use reshape(-1, 1), for one row reshape(1, -1)"
         )
-    return _contiguous(values)
+    return values
 
 
 def _from_objects(values: NDArray[Any], what: str) -> NDArray[np.float64]:
@@ -148,14 +176,14 @@ def _from_objects(values: NDArray[Any], what: str) -> NDArray[np.float64]:
 
 def _contiguous(values: NDArray[Any]) -> NDArray[np.float64]:
     """Return float64 in row or column order; a copy only when the input is neither."""
-    if values.dtype != np.float64 or not values.dtype.isnative:
+    if values.dtype != np.float64 or not values.dtype.isnative or not values.flags.aligned:
         values = values.astype(np.float64)
     if values.flags.c_contiguous or values.flags.f_contiguous:
         return values
     return np.ascontiguousarray(values)
 
 
-def _stack(columns: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+def _stack(columns: list[NDArray[Any]]) -> NDArray[np.float64]:
     lengths = {len(column) for column in columns}
     if len(lengths) > 1:
         raise ShapeMismatchError(f"the columns have different lengths: {sorted(lengths)}")
@@ -167,7 +195,7 @@ def _stack(columns: list[NDArray[np.float64]]) -> NDArray[np.float64]:
     return table
 
 
-def _read_column(name: str, column: Any) -> tuple[NDArray[np.float64], list[str] | None]:
+def _read_column(name: str, column: Any) -> tuple[NDArray[Any], list[str] | None]:
     """Read one column as (values, None) or (positions, labels)."""
     if hasattr(column, "combine_chunks"):  # Arrow: a chunked column
         column = column.combine_chunks()
@@ -201,7 +229,7 @@ def _nullable(column: Any) -> NDArray[Any]:
     return np.asarray(column.to_numpy())
 
 
-def _read_arrow(name: str, column: Any) -> tuple[NDArray[np.float64], list[str] | None]:
+def _read_arrow(name: str, column: Any) -> tuple[NDArray[Any], list[str] | None]:
     if hasattr(column, "indices"):
         labels = [str(label) for label in column.dictionary.to_pylist()]
         return _positions(column.to_pylist(), labels), labels
@@ -214,13 +242,16 @@ def _read_arrow(name: str, column: Any) -> tuple[NDArray[np.float64], list[str] 
     return _numbers(name, column.to_numpy(zero_copy_only=False)), None
 
 
-def _numbers(name: str, values: NDArray[Any]) -> NDArray[np.float64]:
+def _numbers(name: str, values: NDArray[Any]) -> NDArray[Any]:
+    """Return float64, or float32 where the column is that."""
     if values.ndim != 1:
         raise ShapeMismatchError(f"column {name!r} has {values.ndim} dimensions, expected 1")
     if values.dtype.kind == "O" and all(isinstance(v, (bool, type(None))) for v in values):
         values = np.array([np.nan if v is None else float(v) for v in values])
     if values.dtype.kind not in "fiub":
         raise InvalidDtypeError(_text_message(name))
+    if values.dtype == np.float32 and values.dtype.isnative:
+        return values
     return values.astype(np.float64, copy=False)
 
 
@@ -237,8 +268,8 @@ def _positions(seen: list[Any], labels: list[str]) -> NDArray[np.float64]:
 
 
 def _recode(
-    name: str, codes: NDArray[np.float64], labels: list[str] | None, known: list[str] | None
-) -> NDArray[np.float64]:
+    name: str, codes: NDArray[Any], labels: list[str] | None, known: list[str] | None
+) -> NDArray[Any]:
     """Carry positions over from the column's own labels to the model's."""
     if labels is None or known is None or labels == known:
         if labels is not None and known is None:

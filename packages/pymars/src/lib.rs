@@ -4,9 +4,11 @@ use std::sync::{Arc, Mutex};
 
 use mars_earth_core::train::glm::{self, Family, Outcome};
 use mars_earth_core::train::{self, Allowed, Ask, Data, Options, Progress, PruningMethod, Span};
-use mars_earth_core::{CATALOGUE, Error, Feature, Link, ModelSpec, Plan, Rows};
-use numpy::{PyReadonlyArray1, PyReadonlyArray2, PyReadwriteArray2, PyUntypedArrayMethods};
+use mars_earth_core::{CATALOGUE, Error, Feature, Link, ModelSpec, Output, Plan, Rows};
+use numpy::{PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::prelude::*;
+
+mod replay;
 
 /// A checked model, ready to be replayed.
 #[pyclass(frozen, module = "pymars._core")]
@@ -71,17 +73,18 @@ impl Model {
         self.spec.allow_missing
     }
 
-    /// Replay the responses into `out`, rows x responses.
-    fn predict(
+    /// Replay the responses into `out` or a new array; None where `x` must be converted first.
+    /// `copied` is what that conversion took, in bytes.
+    #[pyo3(signature = (x, threads, out=None, copied=0))]
+    fn predict<'py>(
         &self,
-        py: Python<'_>,
-        x: PyReadonlyArray2<'_, f64>,
+        py: Python<'py>,
+        x: &Bound<'py, PyAny>,
         threads: usize,
-        out: PyReadwriteArray2<'_, f64>,
-    ) -> PyResult<()> {
-        fill(py, &x, out, |rows, out| {
-            mars_earth_core::predict(&self.plan, rows, threads, out)
-        })
+        out: Option<&Bound<'py, PyAny>>,
+        copied: usize,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        replay::run(py, &self.plan, x, Output::Responses, threads, out, copied)
     }
 
     /// Name of the link, None where the responses are the linear predictors.
@@ -92,43 +95,49 @@ impl Model {
         named.map(|(name, _)| *name)
     }
 
-    /// Replay the linear predictors into `out`, rows x responses.
-    fn linear_predictor(
+    /// Replay the linear predictors into `out` or a new array; None where `x` must be converted first.
+    /// `copied` is what that conversion took, in bytes.
+    #[pyo3(signature = (x, threads, out=None, copied=0))]
+    fn linear_predictor<'py>(
         &self,
-        py: Python<'_>,
-        x: PyReadonlyArray2<'_, f64>,
+        py: Python<'py>,
+        x: &Bound<'py, PyAny>,
         threads: usize,
-        out: PyReadwriteArray2<'_, f64>,
-    ) -> PyResult<()> {
-        fill(py, &x, out, |rows, out| {
-            mars_earth_core::linear_predictor(&self.plan, rows, threads, out)
-        })
+        out: Option<&Bound<'py, PyAny>>,
+        copied: usize,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        replay::run(
+            py,
+            &self.plan,
+            x,
+            Output::LinearPredictor,
+            threads,
+            out,
+            copied,
+        )
     }
 
-    /// Replay the design matrix into `out`, rows x columns.
-    fn design_matrix(
+    /// Replay the design matrix into `out` or a new array; None where `x` must be converted first.
+    /// `copied` is what that conversion took, in bytes.
+    #[pyo3(signature = (x, threads, out=None, copied=0))]
+    fn design_matrix<'py>(
         &self,
-        py: Python<'_>,
-        x: PyReadonlyArray2<'_, f64>,
+        py: Python<'py>,
+        x: &Bound<'py, PyAny>,
         threads: usize,
-        out: PyReadwriteArray2<'_, f64>,
-    ) -> PyResult<()> {
-        fill(py, &x, out, |rows, out| {
-            mars_earth_core::design_matrix(&self.plan, rows, threads, out)
-        })
+        out: Option<&Bound<'py, PyAny>>,
+        copied: usize,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        replay::run(
+            py,
+            &self.plan,
+            x,
+            Output::DesignMatrix,
+            threads,
+            out,
+            copied,
+        )
     }
-}
-
-fn fill(
-    py: Python<'_>,
-    x: &PyReadonlyArray2<'_, f64>,
-    mut out: PyReadwriteArray2<'_, f64>,
-    work: impl FnOnce(&Rows<'_>, &mut [f64]) -> Result<(), Error> + Send,
-) -> PyResult<()> {
-    let rows = view(py, x)?;
-    let out = out.as_slice_mut()?;
-    py.detach(|| work(&rows, out))
-        .map_err(|error| raise(py, &error))
 }
 
 /// View a C- or Fortran-contiguous array as rows.
@@ -379,11 +388,16 @@ fn available_threads() -> usize {
     mars_earth_core::available_threads()
 }
 
-/// Make the exception of `pymars.errors` that the code stands for.
+/// Make the exception of `pymars.errors` that an error of the core stands for.
 fn raise(py: Python<'_>, error: &Error) -> PyErr {
+    refuse(py, error.code(), &error.to_string())
+}
+
+/// Make the exception of `pymars.errors` that a code stands for.
+fn refuse(py: Python<'_>, code: u8, message: &str) -> PyErr {
     let made = py
         .import("pymars.errors")
-        .and_then(|module| module.call_method1("from_code", (error.code(), error.to_string())));
+        .and_then(|module| module.call_method1("from_code", (code, message)));
     match made {
         Ok(exception) => PyErr::from_value(exception),
         Err(failed) => failed,
@@ -399,5 +413,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(refit, module)?)?;
     module.add_function(wrap_pyfunction!(error_catalogue, module)?)?;
     module.add_function(wrap_pyfunction!(available_threads, module)?)?;
+    module.add_function(wrap_pyfunction!(replay::replay_info, module)?)?;
     Ok(())
 }

@@ -20,4 +20,4 @@ pub use convert::join;
 pub use error::Error;
 pub use export::{Frame, Source, export_stream};
 pub use ffi::{ArrowArray, ArrowArrayStream, ArrowSchema};
-pub use replay::{Output, Replay};
+pub use replay::Replay;

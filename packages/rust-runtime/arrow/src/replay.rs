@@ -4,52 +4,15 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use mars_earth_core::{Error as CoreError, Feature, ModelSpec, Plan, Rows, Source as Table};
+use mars_earth_core::{
+    Error as CoreError, Feature, ModelSpec, Output, Plan, Rows, Source as Table, replay,
+};
 
 use crate::batch::{Batch, Column, Values};
 use crate::convert::{collect, recode};
 use crate::error::Error;
 use crate::export::{Frame, Source, export_stream};
 use crate::ffi::{ArrowArrayStream, ArrowSchema};
-
-/// What a replay computes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Output {
-    /// Responses: where the model has a link, its inverse of the linear predictor.
-    Responses,
-    /// Linear predictors: the sums of terms before any link.
-    LinearPredictor,
-    /// The design matrix: one column per term that has coefficients.
-    DesignMatrix,
-}
-
-impl Output {
-    /// Number of values per row.
-    pub fn width(self, plan: &Plan) -> usize {
-        match self {
-            Output::Responses | Output::LinearPredictor => plan.n_responses(),
-            Output::DesignMatrix => plan.n_columns(),
-        }
-    }
-
-    /// Fill `out` (rows x width, row-major).
-    ///
-    /// # Errors
-    /// As [`mars_earth_core::predict`].
-    pub fn fill(
-        self,
-        plan: &Plan,
-        rows: &Rows,
-        threads: usize,
-        out: &mut [f64],
-    ) -> Result<(), CoreError> {
-        match self {
-            Output::Responses => mars_earth_core::predict(plan, rows, threads, out),
-            Output::LinearPredictor => mars_earth_core::linear_predictor(plan, rows, threads, out),
-            Output::DesignMatrix => mars_earth_core::design_matrix(plan, rows, threads, out),
-        }
-    }
-}
 
 /// A model with what to compute; cheap to clone.
 #[derive(Debug, Clone)]
@@ -87,8 +50,7 @@ impl Replay {
         let size = batch.n_rows().checked_mul(width);
         let size = size.ok_or_else(|| Error::batch("rows x outputs do not fit into memory"))?;
         let mut out = collect((0..size).map(|_| 0.0))?;
-        self.output
-            .fill(&self.plan, &rows, self.threads, &mut out)?;
+        replay(&self.plan, &rows, self.output, self.threads, &mut out)?;
         let columns = if width == 1 {
             vec![out]
         } else {

@@ -5,8 +5,8 @@ use std::fs::File;
 use std::io::Read;
 use std::sync::Arc;
 
-use mars_earth_arrow::{Output, Replay};
-use mars_earth_core::{MAX_JSON_BYTES, ModelSpec, Plan};
+use mars_earth_arrow::Replay;
+use mars_earth_core::{MAX_JSON_BYTES, ModelSpec, Output, Plan};
 
 use crate::status::{
     Failure, MARS_EARTH_MODEL_FILE, MARS_EARTH_SHAPE_MISMATCH, Message, answer, check, check_size,

@@ -2,7 +2,7 @@
 
 use std::ffi::c_char;
 
-use mars_earth_arrow::Output;
+use mars_earth_core::{Output, replay};
 
 use crate::model::Model;
 use crate::status::{Failure, Message, answer, check_size, mars_earth_status, view};
@@ -85,7 +85,8 @@ pub unsafe extern "C" fn mars_earth_replay(
             let (output, threads) = (output(what)?, threads(options)?);
             let rows = table.rows()?;
             buffer.fill(table, output.width(plan), |out| {
-                Ok(output.fill(plan, &rows, threads, out)?)
+                replay(plan, &rows, output, threads, out)?;
+                Ok(())
             })
         }
     })

@@ -1,4 +1,4 @@
-//! A read-only view of a table of float64 values.
+//! A read-only view of a table of numbers.
 
 use std::fmt;
 
@@ -10,8 +10,10 @@ pub trait Source: Sync {
     fn copy_column(&self, j: usize, from: usize, out: &mut [f64]);
 }
 
-/// A table in the caller's memory: value (i, j) of a slice lies at
-/// `i * row_stride + j * column_stride`.
+/// A table in the caller's memory.
+///
+/// Values of a slice lie at `i * row_stride + j * column_stride`; float32 values are widened as they
+/// are read, which is exact.
 #[derive(Debug, Clone, Copy)]
 pub struct Rows<'a> {
     values: Values<'a>,
@@ -23,8 +25,9 @@ pub struct Rows<'a> {
 
 /// Where the values of a table lie.
 #[derive(Clone, Copy)]
-enum Values<'a> {
+pub(crate) enum Values<'a> {
     F64(&'a [f64]),
+    F32(&'a [f32]),
     Source(&'a dyn Source),
 }
 
@@ -32,6 +35,7 @@ impl fmt::Debug for Values<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Values::F64(data) => write!(out, "{} float64 values", data.len()),
+            Values::F32(data) => write!(out, "{} float32 values", data.len()),
             Values::Source(_) => out.write_str("a source of columns"),
         }
     }
@@ -56,28 +60,20 @@ impl<'a> Rows<'a> {
         row_stride: usize,
         column_stride: usize,
     ) -> Result<Self, Error> {
-        let last = if n_rows == 0 || n_columns == 0 {
-            Some(0)
-        } else {
-            (n_rows - 1)
-                .checked_mul(row_stride)
-                .zip((n_columns - 1).checked_mul(column_stride))
-                .and_then(|(down, across)| down.checked_add(across))
-                .and_then(|last| last.checked_add(1))
-        };
-        match last {
-            Some(needed) if needed <= data.len() => Ok(Rows {
-                values: Values::F64(data),
-                n_rows,
-                n_columns,
-                row_stride,
-                column_stride,
-            }),
-            _ => Err(Error::ShapeMismatch(format!(
-                "{n_rows} x {n_columns} values do not fit into {} values; check shape and strides",
-                data.len()
-            ))),
-        }
+        let strides = (row_stride, column_stride);
+        Self::checked(Values::F64(data), data.len(), n_rows, n_columns, strides)
+    }
+
+    /// As [`Rows::strided`], of float32 values.
+    pub fn strided_f32(
+        data: &'a [f32],
+        n_rows: usize,
+        n_columns: usize,
+        row_stride: usize,
+        column_stride: usize,
+    ) -> Result<Self, Error> {
+        let strides = (row_stride, column_stride);
+        Self::checked(Values::F32(data), data.len(), n_rows, n_columns, strides)
     }
 
     /// View a table that hands out its columns.
@@ -91,6 +87,37 @@ impl<'a> Rows<'a> {
         }
     }
 
+    fn checked(
+        values: Values<'a>,
+        length: usize,
+        n_rows: usize,
+        n_columns: usize,
+        (row_stride, column_stride): (usize, usize),
+    ) -> Result<Self, Error> {
+        let last = if n_rows == 0 || n_columns == 0 {
+            Some(0)
+        } else {
+            (n_rows - 1)
+                .checked_mul(row_stride)
+                .zip((n_columns - 1).checked_mul(column_stride))
+                .and_then(|(down, across)| down.checked_add(across))
+                .and_then(|last| last.checked_add(1))
+        };
+        match last {
+            Some(needed) if needed <= length => Ok(Rows {
+                values,
+                n_rows,
+                n_columns,
+                row_stride,
+                column_stride,
+            }),
+            _ => Err(Error::ShapeMismatch(format!(
+                "{n_rows} x {n_columns} values do not fit into {length} values; check shape and \
+                 strides"
+            ))),
+        }
+    }
+
     /// Number of rows.
     pub fn n_rows(&self) -> usize {
         self.n_rows
@@ -101,11 +128,18 @@ impl<'a> Rows<'a> {
         self.n_columns
     }
 
+    /// Where the values lie, and the strides between rows and between columns.
+    #[inline(always)]
+    pub(crate) fn parts(&self) -> (Values<'a>, usize, usize) {
+        (self.values, self.row_stride, self.column_stride)
+    }
+
     /// Value at row `i`, column `j`.
     #[inline(always)]
     pub fn get(&self, i: usize, j: usize) -> f64 {
         match self.values {
             Values::F64(data) => data[i * self.row_stride + j * self.column_stride],
+            Values::F32(data) => data[i * self.row_stride + j * self.column_stride].into(),
             Values::Source(source) => {
                 let mut value = [0.0];
                 source.copy_column(j, i, &mut value);
@@ -120,21 +154,25 @@ impl<'a> Rows<'a> {
         if out.is_empty() {
             return;
         }
-        let data = match self.values {
-            Values::F64(data) => data,
-            Values::Source(source) => return source.copy_column(j, from, out),
-        };
         let start = from * self.row_stride + j * self.column_stride;
-        if self.row_stride == 0 {
-            // One row stands for all of them.
-            out.fill(data[start]);
-        } else if self.row_stride == 1 {
-            out.copy_from_slice(&data[start..start + out.len()]);
-        } else {
-            let values = data[start..].iter().step_by(self.row_stride);
-            for (slot, value) in out.iter_mut().zip(values) {
-                *slot = *value;
+        match self.values {
+            Values::F64(data) if self.row_stride == 1 => {
+                out.copy_from_slice(&data[start..start + out.len()]);
             }
+            Values::F64(data) => widen(&data[start..], self.row_stride, out),
+            Values::F32(data) => widen(&data[start..], self.row_stride, out),
+            Values::Source(source) => source.copy_column(j, from, out),
         }
+    }
+}
+
+/// Copy every `stride`th value, widened to float64. A stride of 0 repeats the first.
+#[inline(always)]
+fn widen<T: Copy + Into<f64>>(data: &[T], stride: usize, out: &mut [f64]) {
+    if stride == 0 {
+        return out.fill(data[0].into());
+    }
+    for (slot, value) in out.iter_mut().zip(data.iter().step_by(stride)) {
+        *slot = (*value).into();
     }
 }
