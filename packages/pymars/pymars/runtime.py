@@ -24,6 +24,7 @@ __all__ = [
     "linear_predictor",
     "load_model",
     "predict",
+    "predict_arrow",
     "replay_info",
     "runtime_threads",
     "save_model",
@@ -237,6 +238,37 @@ def predict(
     """
     core = load_model(model)._core
     return _replay(core, core.predict, X, threads, out)
+
+
+def predict_arrow(
+    model: Any, data: Any, threads: int | None = None
+) -> _core.ArrowBatch | _core.ArrowStream:
+    """Replay a model on an Arrow batch or stream, and hand the responses on as one.
+
+    No Arrow library is needed for it. Level H2, which this belongs to, is not claimed.
+
+    Parameters
+    ----------
+    model : path, dict, JSON text, Model or fitted estimator
+    data : object with `__arrow_c_array__` or `__arrow_c_stream__`
+        A batch or table of pyarrow, polars, duckdb, pandas and others. Columns are found by name;
+        a float64 column without missing values is read where it lies (H2, not claimed).
+    threads : int, optional
+        As in :func:`predict`.
+
+    Returns
+    -------
+    object with `__arrow_c_array__` or `__arrow_c_stream__`
+        As what `data` has; one float64 column per response. A stream is replayed batch by batch,
+        as its consumer asks, and can be handed over once: an error of a later batch meets the
+        consumer, with its row counted from the start of that batch.
+
+    Raises
+    ------
+    UnknownColumnError, InvalidDtypeError, InvalidBatchError, MissingValueError, InvalidValueError
+        If the batch does not fit the model, or breaks the Arrow interface.
+    """
+    return load_model(model)._core.predict_arrow(data, _resolve(threads))
 
 
 def linear_predictor(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pymars import _core
 from pymars.errors import (
     InvalidArgumentError,
     InvalidDtypeError,
@@ -114,6 +115,14 @@ def read_columns(
     return read, copied
 
 
+class _ArrowColumn(NamedTuple):
+    """Column `j` of an Arrow table; it is read when it is needed."""
+
+    table: _core.ArrowColumns
+    j: int
+    in_use_only: bool
+
+
 def _named_columns(data: Any) -> dict[str, Any] | None:
     if hasattr(data, "toarray") and hasattr(data, "tocsr"):
         raise InvalidDtypeError(
@@ -121,17 +130,38 @@ def _named_columns(data: Any) -> dict[str, Any] | None:
         )
     if isinstance(data, dict):
         return {str(name): column for name, column in data.items()}
-    names = getattr(data, "column_names", None)
-    if names is not None and hasattr(data, "column"):
-        return {str(name): data.column(name) for name in names}
+    if _speaks_arrow(data):
+        table = _core.read_arrow(data)
+        _refuse_twice(table.names)
+        kinds = getattr(data, "dtypes", None) or [None] * len(table.names)
+        columns = zip(table.names, kinds, strict=True)
+        return {name: _arrow_column(table, j, kind) for j, (name, kind) in enumerate(columns)}
     names = getattr(data, "columns", None)
     if names is None or not hasattr(data, "__getitem__"):
         return None
     found = [str(name) for name in names]
-    if len(set(found)) != len(found):
-        twice = sorted({name for name in found if found.count(name) > 1})
-        raise InvalidArgumentError(f"the column names {twice} stand twice; rename them")
+    _refuse_twice(found)
     return {str(name): data[name] for name in names}
+
+
+def _refuse_twice(names: list[str]) -> None:
+    if len(set(names)) != len(names):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise InvalidArgumentError(f"the column names {twice} stand twice; rename them")
+
+
+def _speaks_arrow(data: Any) -> bool:
+    """Say whether to read data by the Arrow PyCapsule interface.
+
+    pandas speaks it by way of pyarrow, which need not be installed, and holds NumPy arrays anyway.
+    """
+    speaks = hasattr(data, "__arrow_c_array__") or hasattr(data, "__arrow_c_stream__")
+    return speaks and not hasattr(data, "iloc")
+
+
+def _arrow_column(table: _core.ArrowColumns, j: int, kind: Any) -> _ArrowColumn:
+    # The labels of a polars Categorical may be shared with other columns; those in use count.
+    return _ArrowColumn(table, j, str(kind).startswith("Categorical"))
 
 
 def _array(data: Any, what: str) -> NDArray[np.float64]:
@@ -197,49 +227,36 @@ def _stack(columns: list[NDArray[Any]]) -> NDArray[np.float64]:
 
 def _read_column(name: str, column: Any) -> tuple[NDArray[Any], list[str] | None]:
     """Read one column as (values, None) or (positions, labels)."""
-    if hasattr(column, "combine_chunks"):  # Arrow: a chunked column
-        column = column.combine_chunks()
-    if hasattr(column, "dictionary_encode"):
+    if _speaks_arrow(column):
+        column = _arrow_column(_core.read_arrow(column), 0, getattr(column, "dtype", None))
+    if isinstance(column, _ArrowColumn):
         return _read_arrow(name, column)
     if hasattr(column, "cat") and str(column.dtype) == "category":
         codes = np.asarray(column.cat.codes, dtype=np.float64)
         codes[codes < 0] = np.nan
         return codes, [str(label) for label in column.cat.categories]
-    if hasattr(column, "to_arrow") and str(column.dtype).startswith(("Categorical", "Enum")):
-        return _read_polars(column)
     values = _nullable(column) if hasattr(column, "to_numpy") else np.asarray(column)
     return _numbers(name, values), None
 
 
-def _read_polars(column: Any) -> tuple[NDArray[np.float64], list[str]]:
-    seen = column.to_list()
-    if str(column.dtype).startswith("Enum"):
-        labels = [str(label) for label in column.dtype.categories.to_list()]
-    else:
-        # Categories of a Categorical may be shared with other columns; take those in use.
-        labels = sorted({str(label) for label in seen if label is not None})
-    return _positions(seen, labels), labels
-
-
 def _nullable(column: Any) -> NDArray[Any]:
-    """Read a pandas or polars column; a nullable number becomes NaN where it is absent."""
+    """Read a pandas column; a nullable number becomes NaN where it is absent."""
     dtype = getattr(column, "dtype", None)
     if hasattr(dtype, "na_value") and getattr(dtype, "kind", "O") in "iufb":
         return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
     return np.asarray(column.to_numpy())
 
 
-def _read_arrow(name: str, column: Any) -> tuple[NDArray[Any], list[str] | None]:
-    if hasattr(column, "indices"):
-        labels = [str(label) for label in column.dictionary.to_pylist()]
-        return _positions(column.to_pylist(), labels), labels
-    kind = str(column.type)
-    if kind in ("string", "large_string", "string_view", "binary"):
-        raise InvalidDtypeError(_text_message(name))
-    if kind == "bool":
-        flags = [np.nan if flag is None else float(flag) for flag in column.to_pylist()]
-        return np.array(flags, dtype=np.float64), None
-    return _numbers(name, column.to_numpy(zero_copy_only=False)), None
+def _read_arrow(name: str, column: _ArrowColumn) -> tuple[NDArray[Any], list[str] | None]:
+    try:
+        values, labels = column.table.column(column.j)
+    except InvalidDtypeError as error:
+        # A column by itself does not know what its table calls it.
+        raise InvalidDtypeError(str(error).replace("column ''", f"column {name!r}")) from None
+    if labels is None or not column.in_use_only:
+        return values, labels
+    used = sorted({labels[int(code)] for code in values[~np.isnan(values)]})
+    return _recode(name, values, labels, used), used
 
 
 def _numbers(name: str, values: NDArray[Any]) -> NDArray[Any]:
@@ -260,11 +277,6 @@ def _text_message(name: str) -> str:
         f"column {name!r} holds text or objects; make it numeric, or give it a categorical "
         "dtype so that its labels are part of the model"
     )
-
-
-def _positions(seen: list[Any], labels: list[str]) -> NDArray[np.float64]:
-    place = {label: float(i) for i, label in enumerate(labels)}
-    return np.array([np.nan if v is None else place[str(v)] for v in seen], dtype=np.float64)
 
 
 def _recode(

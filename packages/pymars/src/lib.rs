@@ -8,13 +8,14 @@ use mars_earth_core::{CATALOGUE, Error, Feature, Link, ModelSpec, Output, Plan, 
 use numpy::{PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 
+mod arrow;
 mod replay;
 
 /// A checked model, ready to be replayed.
 #[pyclass(frozen, module = "pymars._core")]
 struct Model {
-    spec: ModelSpec,
-    plan: Plan,
+    spec: Arc<ModelSpec>,
+    plan: Arc<Plan>,
     #[pyo3(get)]
     warnings: Vec<String>,
 }
@@ -28,8 +29,8 @@ impl Model {
             .detach(|| ModelSpec::from_json(text))
             .map_err(|error| raise(py, &error))?;
         Ok(Model {
-            plan: Plan::new(&spec),
-            spec,
+            plan: Arc::new(Plan::new(&spec)),
+            spec: Arc::new(spec),
             warnings,
         })
     }
@@ -85,6 +86,22 @@ impl Model {
         copied: usize,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         replay::run(py, &self.plan, x, Output::Responses, threads, out, copied)
+    }
+
+    /// Replay the responses of an Arrow batch or stream; what comes back speaks the same interface.
+    fn predict_arrow<'py>(
+        &self,
+        py: Python<'py>,
+        data: &Bound<'py, PyAny>,
+        threads: usize,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let replay = mars_earth_arrow::Replay {
+            spec: self.spec.clone(),
+            plan: self.plan.clone(),
+            output: Output::Responses,
+            threads,
+        };
+        arrow::predict(py, replay, data)
     }
 
     /// Name of the link, None where the responses are the linear predictors.
@@ -312,10 +329,10 @@ fn fit(
             found.mean,
         )
     });
-    let plan = Plan::new(&fitted.spec);
+    let plan = Arc::new(Plan::new(&fitted.spec));
     let model = Model {
         plan,
-        spec: fitted.spec,
+        spec: Arc::new(fitted.spec),
         warnings: Vec::new(),
     };
     Ok((model, forward, pruning, fitted.stop.reason(), cross))
@@ -366,8 +383,8 @@ fn refit(
         })
         .collect();
     let model = Model {
-        plan: Plan::new(&spec),
-        spec,
+        plan: Arc::new(Plan::new(&spec)),
+        spec: Arc::new(spec),
         warnings: Vec::new(),
     };
     Ok((model, went))
@@ -409,6 +426,10 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add("SPEC_VERSION", mars_earth_core::SPEC_VERSION)?;
     module.add_class::<Model>()?;
+    module.add_class::<arrow::Columns>()?;
+    module.add_class::<arrow::Batch>()?;
+    module.add_class::<arrow::Stream>()?;
+    module.add_function(wrap_pyfunction!(arrow::read_arrow, module)?)?;
     module.add_function(wrap_pyfunction!(fit, module)?)?;
     module.add_function(wrap_pyfunction!(refit, module)?)?;
     module.add_function(wrap_pyfunction!(error_catalogue, module)?)?;

@@ -3,22 +3,28 @@
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::null_mut;
+use std::sync::Arc;
 
 use crate::error::Error;
 use crate::ffi::{ArrowArray, ArrowArrayStream, ArrowSchema};
 
-/// Named float64 columns of one length.
+/// Named float64 columns of one length; cheap to clone.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Frame {
     /// Name of each column.
     pub names: Vec<String>,
     /// Values of each column.
-    pub columns: Vec<Vec<f64>>,
+    pub columns: Vec<Arc<Vec<f64>>>,
     /// Number of rows, where there is no column to tell it.
     pub n_rows: usize,
 }
 
 impl Frame {
+    /// The schema of the columns, for an Arrow consumer.
+    pub fn schema(&self) -> ArrowSchema {
+        schema(&self.names)
+    }
+
     /// Hand the columns to an Arrow consumer; their memory is not copied.
     pub fn into_arrow(self) -> (ArrowArray, ArrowSchema) {
         let schema = schema(&self.names);
@@ -26,7 +32,7 @@ impl Frame {
         let children = columns
             .map(|child| Box::into_raw(Box::new(child)))
             .collect();
-        let parts = ArrayParts::new(Vec::new(), vec![std::ptr::null()], children);
+        let parts = ArrayParts::new(Arc::default(), vec![std::ptr::null()], children);
         (parts.into_array(self.n_rows), schema)
     }
 }
@@ -82,7 +88,7 @@ unsafe extern "C" fn release_schema(schema: *mut ArrowSchema) {
     schema.private_data = null_mut();
 }
 
-fn column(values: Vec<f64>) -> ArrowArray {
+fn column(values: Arc<Vec<f64>>) -> ArrowArray {
     let n_rows = values.len();
     let data = values.as_ptr().cast::<c_void>();
     ArrayParts::new(values, vec![std::ptr::null(), data], Vec::new()).into_array(n_rows)
@@ -91,14 +97,14 @@ fn column(values: Vec<f64>) -> ArrowArray {
 /// What an array made here owns; the invariant is that of [`SchemaParts`].
 struct ArrayParts {
     /// Kept alive for `buffers`.
-    _values: Vec<f64>,
+    _values: Arc<Vec<f64>>,
     buffers: Vec<*const c_void>,
     children: Vec<*mut ArrowArray>,
 }
 
 impl ArrayParts {
     fn new(
-        values: Vec<f64>,
+        values: Arc<Vec<f64>>,
         buffers: Vec<*const c_void>,
         children: Vec<*mut ArrowArray>,
     ) -> Box<Self> {

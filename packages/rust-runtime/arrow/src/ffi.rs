@@ -157,6 +157,18 @@ impl ArrowSchema {
         text(self.name).ok_or_else(|| Error::batch("a column has a name that is not UTF-8"))
     }
 
+    /// Names of the columns of a struct; of anything else, its own name.
+    pub fn column_names(&self) -> Result<Vec<String>, Error> {
+        if !self.is_live() {
+            return Err(Error::batch("its schema is released already"));
+        }
+        if self.format()? != "+s" {
+            return Ok(vec![self.name()?.to_owned()]);
+        }
+        let name = |j| self.child(j)?.name().map(str::to_owned);
+        (0..self.n_children()).map(name).collect()
+    }
+
     pub(crate) fn n_children(&self) -> usize {
         usize::try_from(self.n_children).unwrap_or(0)
     }

@@ -52,9 +52,9 @@ impl Replay {
         let mut out = collect((0..size).map(|_| 0.0))?;
         replay(&self.plan, &rows, self.output, self.threads, &mut out)?;
         let columns = if width == 1 {
-            vec![out]
+            vec![Arc::new(out)]
         } else {
-            let column = |k| out.iter().skip(k).step_by(width).copied().collect();
+            let column = |k| Arc::new(out.iter().skip(k).step_by(width).copied().collect());
             (0..width).map(column).collect()
         };
         Ok(Frame {
