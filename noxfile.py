@@ -241,6 +241,46 @@ def audit(session: nox.Session) -> None:
 
 
 @task()
+def abi(session: nox.Session) -> None:
+    """Test the installed C library, hold it against the snapshot; `-- --update`, `-- --header`."""
+    users(session)
+    provide(session, abidiff="abigail-tools", valgrind="valgrind", cmake="cmake")
+    provide(session, **{"pkg-config": "pkg-config"})
+    if session.posargs:
+        session.run("python", "-m", "hpcgate.capi.abi", *session.posargs)
+        return
+    started = now()
+    prefix, report = ROOT / "build" / "capi", REPORTS / "abi.xml"
+    checks = {"abi": "boundary", "abi-ownership": "valgrind", "arrow": "arrow", "abi-docs": "page"}
+    if shutil.which("abidiff") is None:
+        for check in checks:
+            record(session, check, started, "--outcome=unavailable", "--reason=no abidiff here")
+        session.error("unavailable: abidiff is not installed; apt-get install abigail-tools")
+    session.run("python", "-m", "hpcgate.capi.install", f"--prefix={prefix}")
+    session.run("python", "-m", "hpcgate.capi.abi", f"--prefix={prefix}", success_codes=[0, 1])
+    tests = ["python", "-m", "pytest", "-q", "tests/capi", f"--junitxml={report}"]
+    session.run(*tests, success_codes=[0, 1], env={"MARS_EARTH_PREFIX": str(prefix)})
+    library = f"--subject={next((prefix / 'lib').glob('libmars_earth.so.*.*.*'))}"
+    for check, only in checks.items():
+        record(session, check, started, f"--junit={report}", f"--only={only}", library)
+    session.run("python", "-c", FAIL_ON_RED, str(report))
+
+
+@task()
+def fuzz(session: nox.Session) -> None:
+    """Fuzz the ModelSpec reader and the C entry points, record it; `-- 600` are seconds."""
+    gates(session)
+    session.run("python", "-m", "hpcgate.capi.fuzz", *session.posargs)
+
+
+@task(name="bench-capi")
+def bench_capi(session: nox.Session) -> None:
+    """Time one-row replays through the C library, and record them."""
+    gates(session)
+    session.run("python", "scripts/bench_capi.py", *session.posargs)
+
+
+@task()
 def sign(session: nox.Session) -> None:
     """Sign what lies in `dist/` with sigstore; only CI has the identity that this needs."""
     if "ACTIONS_ID_TOKEN_REQUEST_URL" not in os.environ:

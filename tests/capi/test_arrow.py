@@ -77,9 +77,9 @@ def test_polars_and_duckdb_take_what_predict_arrow_gives():
     assert pl.DataFrame(earth.predict_arrow(SPEC, polars()))["y"].to_list() == EXPECTED
     pa = pytest.importorskip("pyarrow")
     db = pytest.importorskip("duckdb")
-    found = pa.table(earth.predict_arrow(SPEC, arrow()))
+    found = earth.predict_arrow(SPEC, arrow())
+    assert pa.schema(found).names == ["y"]
     assert db.sql("select sum(y) from found").fetchall() == [(sum(EXPECTED),)]
-    assert len(found) == 4
 
 
 def test_a_batch_comes_back_as_a_batch_any_number_of_times():

@@ -64,6 +64,14 @@ def test_the_unsafe_code_of_replay_is_in_one_file_and_says_why():
             assert "SAFETY:" in "".join(lines[max(0, number - 2) : number]), line
 
 
+def test_the_c_library_and_arrow_need_no_foreign_crate():
+    for name, own in (("arrow", {"core"}), ("capi", {"core", "arrow"})):
+        folder = ROOT / "packages" / "rust-runtime" / name
+        manifest = tomllib.loads((folder / "Cargo.toml").read_text())
+        assert set(manifest["dependencies"]) == {f"mars-earth-{crate}" for crate in own}
+        assert "clippy::undocumented_unsafe_blocks" in (folder / "src/lib.rs").read_text()
+
+
 @pytest.mark.parametrize("name", ["packaging", "spack", "easybuild"])
 def test_no_folder_hides_a_library(name):
     assert not (ROOT / name / "__init__.py").exists()

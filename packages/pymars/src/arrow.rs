@@ -5,6 +5,7 @@ use std::sync::Mutex;
 
 use mars_earth_arrow::{
     ArrowArray, ArrowArrayStream, ArrowSchema, Batch as View, Error, Frame, Replay, Values, join,
+    schema_of,
 };
 use numpy::ndarray::ArrayView1;
 use numpy::{PyArray1, PyArrayMethods};
@@ -148,7 +149,7 @@ pub(crate) struct Batch(Frame);
 #[pymethods]
 impl Batch {
     fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
-        PyCapsule::new_with_value(py, self.0.schema(), SCHEMA)
+        PyCapsule::new_with_value(py, schema_of(&self.0.names), SCHEMA)
     }
 
     /// Export the batch; there is one form of it, whatever is requested.
@@ -169,10 +170,18 @@ impl Batch {
 
 /// Predictions for a stream, made as its consumer asks; exports `__arrow_c_stream__`, once.
 #[pyclass(frozen, module = "pymars._core", name = "ArrowStream")]
-pub(crate) struct Stream(Mutex<Option<ArrowArrayStream>>);
+pub(crate) struct Stream {
+    stream: Mutex<Option<ArrowArrayStream>>,
+    names: Vec<String>,
+}
 
 #[pymethods]
 impl Stream {
+    /// The schema, which duckdb asks for before it asks for the stream.
+    fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
+        PyCapsule::new_with_value(py, schema_of(&self.names), SCHEMA)
+    }
+
     /// Export the stream; there is one form of it, whatever is requested.
     #[pyo3(signature = (requested_schema=None))]
     fn __arrow_c_stream__<'py>(
@@ -181,7 +190,7 @@ impl Stream {
         requested_schema: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyCapsule>> {
         let _ = requested_schema;
-        let stream = self.0.lock().ok().and_then(|mut stream| stream.take());
+        let stream = self.stream.lock().ok().and_then(|mut stream| stream.take());
         let gone = "the stream was handed over already; call predict_arrow again";
         let stream = stream.ok_or_else(|| refuse(py, 7, gone))?;
         PyCapsule::new_with_value(py, stream, STREAM)
@@ -206,8 +215,9 @@ pub(crate) fn predict<'py>(
         Given::Stream(mut stream) => {
             let schema = py.detach(|| stream.schema());
             let schema = schema.map_err(|error| raise(py, &error))?;
-            let stream = replay.stream(stream, schema);
-            Ok(Bound::new(py, Stream(Mutex::new(Some(stream))))?.into_any())
+            let names = replay.names();
+            let stream = Mutex::new(Some(replay.stream(stream, schema)));
+            Ok(Bound::new(py, Stream { stream, names })?.into_any())
         }
     }
 }

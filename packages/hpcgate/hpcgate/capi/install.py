@@ -140,15 +140,15 @@ def install(root: Path, prefix: Path) -> None:
     shutil.copyfile(archive, folders["lib"] / "libmars_earth.a")
     _link(system, capi, header, folders["lib"], words)
     templates = {
-        "mars_earth.pc.in": "pkgconfig",
-        "mars_earth-config.cmake.in": "cmake",
-        "mars_earth-config-version.cmake.in": "cmake",
+        "mars_earth.pc.in": folders["pkgconfig"],
+        "mars_earth-config.cmake.in": folders["cmake"],
+        "mars_earth-config-version.cmake.in": folders["cmake"],
     }
     for name, folder in templates.items():
         text = (capi / "install" / name).read_text()
         for word, value in words.items():
             text = text.replace(f"@{word}@", value)
-        (folders[folder] / name.removesuffix(".in")).write_text(text)
+        folder.joinpath(name.removesuffix(".in")).write_text(text)
 
 
 def run(command: Sequence[str], folder: Path | None = None) -> str:

@@ -20,14 +20,9 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// The schema of the columns, for an Arrow consumer.
-    pub fn schema(&self) -> ArrowSchema {
-        schema(&self.names)
-    }
-
     /// Hand the columns to an Arrow consumer; their memory is not copied.
     pub fn into_arrow(self) -> (ArrowArray, ArrowSchema) {
-        let schema = schema(&self.names);
+        let schema = schema_of(&self.names);
         let columns = self.columns.into_iter().map(column);
         let children = columns
             .map(|child| Box::into_raw(Box::new(child)))
@@ -38,7 +33,7 @@ impl Frame {
 }
 
 /// The schema of a struct of float64 columns without missing values.
-pub(crate) fn schema(names: &[String]) -> ArrowSchema {
+pub fn schema_of(names: &[String]) -> ArrowSchema {
     let child = |name: &String| Box::into_raw(Box::new(field("g", name, Vec::new())));
     field("+s", "", names.iter().map(child).collect())
 }
@@ -220,7 +215,7 @@ unsafe extern "C" fn get_schema(stream: *mut ArrowArrayStream, out: *mut ArrowSc
                 .source
                 .as_ref()
                 .map_or(&[][..], |source| source.names());
-            schema(names).give(out);
+            schema_of(names).give(out);
             Ok(())
         })
     }

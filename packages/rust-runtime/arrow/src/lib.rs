@@ -18,6 +18,6 @@ mod replay;
 pub use batch::{Batch, Column, Values};
 pub use convert::join;
 pub use error::Error;
-pub use export::{Frame, Source, export_stream};
+pub use export::{Frame, Source, export_stream, schema_of};
 pub use ffi::{ArrowArray, ArrowArrayStream, ArrowSchema};
 pub use replay::Replay;
