@@ -268,7 +268,7 @@ def abi(session: nox.Session) -> None:
 
 @task()
 def fuzz(session: nox.Session) -> None:
-    """Fuzz the ModelSpec reader and the C entry points, record it; `-- 600` are seconds."""
+    """Fuzz the ModelSpec reader and what C can call, and record it; `-- 600` are seconds."""
     gates(session)
     session.run("python", "-m", "hpcgate.capi.fuzz", *session.posargs)
 

@@ -1,4 +1,4 @@
-"""Programs that are compiled against the installed C library, and how they are run."""
+"""Programs that use the C library (H2, not claimed), and how they are run."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""The C library in a prefix, and programs that are compiled against it."""
+"""The C library in a prefix (H2, not claimed), and programs that use it."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""The C library as its users meet it: installed, found, compiled against, and called."""
+"""The C library (H2, not claimed) as its users meet it: installed, found, compiled, called."""
 
 import re
 import shutil

@@ -1,4 +1,4 @@
-"""Misuse, threads and batches of the C library, plain and under valgrind."""
+"""Misuse, threads (H1, not claimed) and batches of the C library, plain and under valgrind."""
 
 import sys
 from pathlib import Path

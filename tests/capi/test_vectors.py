@@ -1,4 +1,4 @@
-"""The frozen vectors and the hostile models, through the C library from Python's ctypes."""
+"""The frozen vectors and the hostile models, through the C library (H2, not claimed)."""
 
 import ctypes
 import json
@@ -19,7 +19,7 @@ CORPUS = sorted((ROOT / "packages/rust-runtime/capi/fuzz/corpus/spec").glob("*")
 
 
 class View(ctypes.Structure):
-    """The layout of struct mars_earth_table and struct mars_earth_buffer."""
+    """The fields of a table and of a buffer."""
 
     _fields_ = [
         ("size", c_size_t),
@@ -33,7 +33,7 @@ class View(ctypes.Structure):
 
 
 class Options(ctypes.Structure):
-    """The layout of struct mars_earth_options."""
+    """The fields of the options."""
 
     _fields_ = [("size", c_size_t), ("threads", c_uint32), ("reserved", c_uint32)]
 

@@ -254,7 +254,7 @@ def predict_arrow(
         A batch or table of pyarrow, polars, duckdb, pandas and others. Columns are found by name;
         a float64 column without missing values is read where it lies (H2, not claimed).
     threads : int, optional
-        As in :func:`predict`.
+        Most threads to use (H1, not claimed), as in :func:`predict`.
 
     Returns
     -------

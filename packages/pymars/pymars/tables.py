@@ -151,7 +151,7 @@ def _refuse_twice(names: list[str]) -> None:
 
 
 def _speaks_arrow(data: Any) -> bool:
-    """Say whether to read data by the Arrow PyCapsule interface.
+    """Say whether to read data by the Arrow PyCapsule interface (H2, not claimed).
 
     pandas speaks it by way of pyarrow, which need not be installed, and holds NumPy arrays anyway.
     """

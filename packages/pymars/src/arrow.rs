@@ -1,4 +1,4 @@
-//! The Arrow PyCapsule interface, both ways: capsules to structs, structs to capsules.
+//! The Arrow PyCapsule interface (H2, not claimed), both ways: capsules to structs, structs to capsules.
 
 use std::ffi::CStr;
 use std::sync::Mutex;
@@ -22,7 +22,7 @@ fn raise(py: Python<'_>, error: &Error) -> PyErr {
     refuse(py, error.code(), &error.to_string())
 }
 
-/// What an object hands over by the Arrow PyCapsule interface.
+/// What an object hands over by the Arrow PyCapsule interface (H2, not claimed).
 enum Given {
     Array(ArrowArray, ArrowSchema),
     Stream(ArrowArrayStream),
@@ -71,7 +71,7 @@ pub(crate) struct Columns {
     names: Vec<String>,
 }
 
-/// Take over an Arrow table, batch or column; its values stay where they lie.
+/// Take over an Arrow table, batch or column; values stay where they lie (H2, not claimed).
 #[pyfunction]
 pub(crate) fn read_arrow(data: &Bound<'_, PyAny>) -> PyResult<Columns> {
     let py = data.py();
@@ -142,7 +142,7 @@ impl Columns {
     }
 }
 
-/// Predictions for one batch; exports `__arrow_c_array__`, any number of times.
+/// Predictions for one batch; exports `__arrow_c_array__` any number of times (H2, not claimed).
 #[pyclass(frozen, module = "pymars._core", name = "ArrowBatch")]
 pub(crate) struct Batch(Frame);
 
@@ -168,7 +168,7 @@ impl Batch {
     }
 }
 
-/// Predictions for a stream, made as its consumer asks; exports `__arrow_c_stream__`, once.
+/// Predictions for a stream, made as asked; exports `__arrow_c_stream__` once (H2, not claimed).
 #[pyclass(frozen, module = "pymars._core", name = "ArrowStream")]
 pub(crate) struct Stream {
     stream: Mutex<Option<ArrowArrayStream>>,

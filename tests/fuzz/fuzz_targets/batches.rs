@@ -18,7 +18,7 @@ const FORMATS: [&str; 19] = [
 ];
 const NAMES: [&str; 4] = ["a", "b", "", "other"];
 
-/// The layout of ArrowSchema.
+/// The fields of a schema.
 #[repr(C)]
 struct Schema {
     format: *const c_char,
@@ -32,7 +32,7 @@ struct Schema {
     private_data: *mut c_void,
 }
 
-/// The layout of ArrowArray.
+/// The fields of an array.
 #[repr(C)]
 struct Array {
     length: i64,

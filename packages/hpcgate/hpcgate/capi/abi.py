@@ -1,9 +1,9 @@
-# Language policy: EXEMPT from the Rust-path rule. Calls abidiff and compares names.
+# Language policy: EXEMPT from the Rust-path rule. Calls a comparer and compares names.
 """Hold the C interface against the snapshot of the last release.
 
 Three things are compared. The symbols that the built library exports must be the functions of the
-header, in one version node. The header, compiled with stubs for its functions so that the C
-compiler writes down every type as a caller sees it, goes to abidiff. Its constants, which no
+header, in one version node. The header is compiled with stubs for its functions, so that the
+compiler writes down every type as a caller sees it, and goes to abidiff (H2, not claimed). Its constants, which no
 compiler writes down, are compared as text. Functions and constants may be added; nothing may
 change or go.
 """
@@ -68,13 +68,13 @@ def stubs(header: str) -> str:
 
 
 def constants(header: str) -> str:
-    r"""List the constants of a header with their values, one per line.
+    r"""List the constants of a header with their values (H2, not claimed), one per line.
 
     The minor version is left out: it grows with every function that is added.
 
     Examples
     --------
-    >>> constants("#define MARS_EARTH_OK 0\n#define MARS_EARTH_ABI_MINOR 4")
+    >>> constants("#define MARS_EARTH_OK 0\n#define OTHER 4")
     'MARS_EARTH_OK 0\n'
     """
     found = re.findall(r"^#define (MARS_EARTH_\w+ \d+)$", header, re.MULTILINE)
@@ -123,7 +123,7 @@ def take(include: Path, name: str, out: Path) -> None:
 
 
 def compare(before: Path, after: Path) -> Comparison:
-    """Compare two snapshots with abidiff.
+    """Compare two snapshots with abidiff (H2, not claimed).
 
     Raises
     ------

@@ -74,7 +74,7 @@ def _run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
 
 def main(argv: list[str] | None = None) -> int:
     """Fuzz and record it."""
-    parser = argparse.ArgumentParser(description="Fuzz the reader and the C entry points.")
+    parser = argparse.ArgumentParser(description="Fuzz the reader and what C can call.")
     parser.add_argument("seconds", type=int, nargs="?", default=120, help="all targets together")
     arguments = parser.parse_args(argv)
     root, started = find_root(), datetime.now(timezone.utc)

@@ -89,13 +89,7 @@ def functions(header: str) -> tuple[str, ...]:
 
 
 def abi_version(header: str) -> tuple[int, int]:
-    r"""Read major and minor version of the C interface from its header.
-
-    Examples
-    --------
-    >>> abi_version("#define MARS_EARTH_ABI_MAJOR 1\n#define MARS_EARTH_ABI_MINOR 3\n")
-    (1, 3)
-    """
+    """Read major and minor version of the C interface from its header (H2, not claimed)."""
     found = dict(re.findall(r"#define MARS_EARTH_ABI_(MAJOR|MINOR) (\d+)", header))
     return int(found["MAJOR"]), int(found["MINOR"])
 

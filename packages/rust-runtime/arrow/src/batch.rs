@@ -9,7 +9,7 @@ use crate::ffi::{ArrowArray, ArrowSchema};
 /// A struct of columns, or one column by itself.
 ///
 /// # Invariant
-/// `schema` describes `array` as the Arrow C Data Interface asks; both are live for `'a`.
+/// `schema` describes `array` as the Arrow C Data Interface asks (H2, not claimed); both are live for `'a`.
 #[derive(Debug, Clone, Copy)]
 pub struct Batch<'a> {
     schema: &'a ArrowSchema,

@@ -10,7 +10,7 @@ use crate::batch::{Bits, Missing, Place, Values};
 use crate::error::Error;
 use crate::ffi::{ArrowArray, ArrowSchema};
 
-/// Read numbers; a float64 column without missing values stays where it lies.
+/// Read numbers; a float64 column without missing values stays where it lies (H2, not claimed).
 pub(crate) fn numbers<'a>(
     place: &Place<'a>,
     format: &str,

@@ -11,7 +11,7 @@ pub enum Error {
     UnknownColumn(String),
     /// A column is of a type that holds no numbers.
     InvalidDtype(String),
-    /// The batch or stream breaks the Arrow C interface, or its producer failed.
+    /// The batch or stream breaks its interface, or its producer failed.
     InvalidBatch(String),
 }
 

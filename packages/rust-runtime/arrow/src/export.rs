@@ -20,7 +20,7 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// Hand the columns to an Arrow consumer; their memory is not copied.
+    /// Hand the columns to an Arrow consumer; their memory is not copied (H2, not claimed).
     pub fn into_arrow(self) -> (ArrowArray, ArrowSchema) {
         let schema = schema_of(&self.names);
         let columns = self.columns.into_iter().map(column);
@@ -167,7 +167,7 @@ pub fn export_stream(source: Box<dyn Source>) -> ArrowArrayStream {
 ///
 /// # Invariant
 /// `private_data` of such a stream is this box; the consumer makes one call at a time, as the
-/// C Stream Interface asks.
+/// C Stream Interface asks (H2, not claimed).
 struct StreamParts {
     /// None after a failure: the stream has ended then.
     source: Option<Box<dyn Source>>,

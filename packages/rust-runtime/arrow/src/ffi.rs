@@ -1,4 +1,4 @@
-//! The three structs of the Arrow C Data and C Stream Interfaces, with their ownership in types.
+//! The three structs of the Arrow C Data and C Stream Interfaces (H2, not claimed), with ownership in types.
 //!
 //! A struct is *live* while its `release` is set. Whoever holds it by value owns it: dropping it
 //! calls `release` once. Moving the value is what the Arrow specification calls moving a struct.
@@ -10,8 +10,8 @@ use crate::error::Error;
 /// Type and name of a column, or of a struct of columns.
 ///
 /// # Invariant
-/// While live, every pointer is what the Arrow C Data Interface says of it. Whoever makes one from
-/// foreign memory ([`ArrowSchema::take`], a `&ArrowSchema` from a pointer) vouches for that.
+/// While live, every pointer is what the Arrow C Data Interface (H2, not claimed) says of it.
+/// Whoever makes one from foreign memory, by `take` or as a reference, vouches for that.
 #[repr(C)]
 #[derive(Debug)]
 pub struct ArrowSchema {
@@ -29,7 +29,7 @@ pub struct ArrowSchema {
 /// Values of a column, or of a struct of columns.
 ///
 /// # Invariant
-/// As [`ArrowSchema`]; and the buffers hold what `length`, `offset` and the schema's format ask
+/// As that of a schema; and the buffers hold what `length`, `offset` and the schema's format ask
 /// for. The interface carries no sizes of buffers, so that cannot be checked.
 #[repr(C)]
 #[derive(Debug)]
@@ -49,7 +49,7 @@ pub struct ArrowArray {
 /// A producer of batches that are pulled one after the other.
 ///
 /// # Invariant
-/// While live, the callbacks are those of the Arrow C Stream Interface. They are called through
+/// While live, the callbacks are those of the Arrow C Stream Interface (H2, not claimed). They are called through
 /// `&mut self`, so never by two threads at once.
 #[repr(C)]
 #[derive(Debug)]

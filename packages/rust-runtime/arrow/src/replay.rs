@@ -23,7 +23,7 @@ pub struct Replay {
     pub plan: Arc<Plan>,
     /// What to compute.
     pub output: Output,
-    /// Most threads to use.
+    /// Most threads to use (H1, not claimed).
     pub threads: usize,
 }
 

@@ -2,8 +2,8 @@
  *
  *   ./bench model.json <features> <threads> <seconds>
  *
- * Prints one line of JSON: the median of many batches of calls in nanoseconds per call, with
- * quartiles, and calls per second of all threads together.
+ * Prints one line of JSON (H1 and H2 matter, not claimed): the median of many batches of calls in
+ * nanoseconds per call, with quartiles, and calls per second of all threads together.
  */
 #define _POSIX_C_SOURCE 200809L
 

@@ -122,19 +122,20 @@ struct ArrowArrayStream {
 // An Arrow batch or stream breaks its interface, or its producer failed.
 #define MARS_EARTH_INVALID_BATCH 14
 
-// The caller was compiled for another version of the C interface.
+// The caller was compiled for another version of this library.
 #define MARS_EARTH_UNSUPPORTED_ABI 15
 
 // A defect of mars-earth; the call was given up.
 #define MARS_EARTH_INTERNAL 16
 
-// Changes when a caller must be compiled anew; the soname carries it.
+// Changes when a caller must be compiled anew; the soname carries it (H2, not claimed).
 #define MARS_EARTH_ABI_MAJOR 1
 
 // Grows when functions are added.
 #define MARS_EARTH_ABI_MINOR 0
 
-// A checked model. It does not change, so any number of threads may use it at once.
+// A checked model. It does not change, so any number of threads may use it at once
+// (H1, not claimed).
 struct mars_earth_model;
 
 // How a call ended: 0, or a code of `packaging/errors.yaml`.
@@ -392,9 +393,9 @@ uint32_t mars_earth_abi_version(void);
 
 // Say whether this library has what a caller was compiled for.
 //
-// Pass the version of your header, `MARS_EARTH_ABI_VERSION`. The library serves callers of its
-// own major version whose minor version is not above its own; others get
-// `MARS_EARTH_UNSUPPORTED_ABI`.
+// Pass the version of your header, `MARS_EARTH_ABI_VERSION` (H2, not claimed). The library serves
+// callers of its own major version whose minor version is not above its own (H2, not claimed);
+// others get `MARS_EARTH_UNSUPPORTED_ABI` (H2, not claimed).
 //
 // # Safety
 // `message` is NULL, or `capacity` bytes from it may be written.

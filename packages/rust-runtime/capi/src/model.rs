@@ -1,4 +1,4 @@
-//! The handle: a checked model that any number of threads may read.
+//! The handle: a checked model that any number of threads may read (H1, not claimed).
 
 use std::ffi::{CStr, CString, c_char};
 use std::fs::File;
@@ -15,7 +15,8 @@ use crate::status::{
 
 // Invariant: a `*const Model` of a caller's comes from `mars_earth_model_load` or `_load_file` and
 // was not freed. C cannot be held to that; `docs/c_api.md` says so.
-/// A checked model. It does not change, so any number of threads may use it at once.
+/// A checked model. It does not change, so any number of threads may use it at once
+/// (H1, not claimed).
 pub struct Model {
     spec: Arc<ModelSpec>,
     plan: Arc<Plan>,

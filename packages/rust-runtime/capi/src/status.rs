@@ -38,7 +38,7 @@ pub const MARS_EARTH_UNKNOWN_COLUMN: i32 = 12;
 pub const MARS_EARTH_INVALID_DTYPE: i32 = 13;
 /// An Arrow batch or stream breaks its interface, or its producer failed.
 pub const MARS_EARTH_INVALID_BATCH: i32 = 14;
-/// The caller was compiled for another version of the C interface.
+/// The caller was compiled for another version of this library.
 pub const MARS_EARTH_UNSUPPORTED_ABI: i32 = 15;
 /// A defect of mars-earth; the call was given up.
 pub const MARS_EARTH_INTERNAL: i32 = 16;

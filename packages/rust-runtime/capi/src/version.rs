@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use crate::status::{Failure, MARS_EARTH_UNSUPPORTED_ABI, Message, answer, mars_earth_status};
 
-/// Changes when a caller must be compiled anew; the soname carries it.
+/// Changes when a caller must be compiled anew; the soname carries it (H2, not claimed).
 pub const MARS_EARTH_ABI_MAJOR: u32 = 1;
 /// Grows when functions are added.
 pub const MARS_EARTH_ABI_MINOR: u32 = 0;
@@ -18,9 +18,9 @@ pub extern "C" fn mars_earth_abi_version() -> u32 {
 
 /// Say whether this library has what a caller was compiled for.
 ///
-/// Pass the version of your header, `MARS_EARTH_ABI_VERSION`. The library serves callers of its
-/// own major version whose minor version is not above its own; others get
-/// `MARS_EARTH_UNSUPPORTED_ABI`.
+/// Pass the version of your header, `MARS_EARTH_ABI_VERSION` (H2, not claimed). The library serves
+/// callers of its own major version whose minor version is not above its own (H2, not claimed);
+/// others get `MARS_EARTH_UNSUPPORTED_ABI` (H2, not claimed).
 ///
 /// # Safety
 /// `message` is NULL, or `capacity` bytes from it may be written.
