@@ -71,7 +71,13 @@ def main(argv: list[str] | None = None) -> int:
             path = Path(folder) / "model.json"
             path.write_text(json.dumps(spec))
             for threads in (1, 8):
-                command = [program, path, str(FEATURES), str(threads), str(arguments.seconds)]
+                command = [
+                    str(program),
+                    str(path),
+                    str(FEATURES),
+                    str(threads),
+                    str(arguments.seconds),
+                ]
                 done = subprocess.run(command, capture_output=True, text=True, check=True)
                 figures = json.loads(done.stdout)
                 if threads > 1:
@@ -107,7 +113,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def slowest(cases: list[dict[str, Any]]) -> float:
     """Return the longest median of one call."""
-    return max(case.get("nanoseconds", 0.0) for case in cases)
+    return max(float(case.get("nanoseconds", 0.0)) for case in cases)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The Arrow PyCapsule interface (H2, not claimed) both ways: four libraries, and producers that misbehave."""
+"""The Arrow PyCapsule interface (H2, not claimed) both ways, and producers that misbehave."""
 
 import subprocess
 import sys

@@ -140,6 +140,14 @@ def header_with(tmp_path):
     return take
 
 
+def test_the_boundary_is_that_of_the_snapshot(prefix):
+    need("nm", "cc", "abidw", "abidiff")
+    if not abi.snapshot_path(ROOT).is_file():
+        pytest.skip(f"there is no snapshot for this machine, {abi.snapshot_path(ROOT).name}")
+    found = abi.check(ROOT, prefix)
+    assert not found.broken, found.report
+
+
 ADDED = "uint32_t mars_earth_abi_version(void);\nuint32_t mars_earth_more(int *level);"
 BREAKS = [
     ("uint32_t mars_earth_abi_version(void);", ""),

@@ -3,9 +3,9 @@
 
 Three things are compared. The symbols that the built library exports must be the functions of the
 header, in one version node. The header is compiled with stubs for its functions, so that the
-compiler writes down every type as a caller sees it, and goes to abidiff (H2, not claimed). Its constants, which no
-compiler writes down, are compared as text. Functions and constants may be added; nothing may
-change or go.
+compiler writes down every type as a caller sees it, and goes to abidiff (H2, not claimed). Its
+constants, which no compiler writes down, are compared as text. Functions and constants may be
+added; nothing may change or go.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from hpcgate.repo import find_root, write_text
 
 __all__ = [
     "Comparison",
+    "check",
     "compare",
     "compare_constants",
     "constants",
