@@ -47,7 +47,7 @@ def fuzz(root: Path, seconds: int) -> list[Run]:
     require("rust-nightly", root)
     targets = sorted(path.stem for path in (root / FUZZ / "fuzz_targets").glob("*.rs"))
     home = root / "build" / "fuzz"
-    os.environ["CARGO_TARGET_DIR"] = os.environ.get("FUZZ_TARGET_DIR", str(home / "target"))
+    os.environ.setdefault("CARGO_TARGET_DIR", str(home / "target"))
     base = ["cargo", "+nightly", "fuzz"]
     built = _run([*base, "build", "--fuzz-dir", "."], root / FUZZ)
     if built.returncode:
