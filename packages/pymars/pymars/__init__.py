@@ -33,6 +33,7 @@ from pymars.runtime import (
 )
 
 if TYPE_CHECKING:
+    from pymars.batches import predict_batches
     from pymars.earth import Earth
     from pymars.estimators import EarthClassifier, EarthRegressor, GLMEarth
 
@@ -50,6 +51,7 @@ __all__ = [
     "linear_predictor",
     "load_model",
     "predict",
+    "predict_batches",
     "replay_info",
     "runtime_threads",
     "save_model",
@@ -59,6 +61,7 @@ __all__ = [
 
 # Replay needs NumPy alone; scikit-learn is loaded when an estimator is first named.
 _LATE = {
+    "predict_batches": "pymars.batches",
     "Earth": "pymars.earth",
     "EarthClassifier": "pymars.estimators",
     "EarthRegressor": "pymars.estimators",
