@@ -328,7 +328,7 @@ def runtime_threads() -> int:
     """
     if _threads is not None:
         return _threads
-    # Asked of the core, which is quicker: a replay of one row takes no longer than os.environ.get.
+    # Asked of the core: os.environ.get takes as long as the replay of a row.
     text = _core.threads_variable()
     return 1 if text is None else _checked(text, _ENVIRONMENT)
 
