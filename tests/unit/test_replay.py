@@ -127,7 +127,7 @@ def test_the_last_replay_is_that_of_the_thread():
 
 def test_results_go_where_the_caller_wants_them():
     rows = LARGE[:100]
-    for model, width in ((SPEC, 1), (TWO, 2)):
+    for model in (SPEC, TWO):
         for function in (pymars.predict, pymars.linear_predictor, pymars.design_matrix):
             expected = function(model, rows)
             out = np.empty_like(expected)
