@@ -253,9 +253,59 @@ def measure(options: argparse.Namespace, folder: Path, specs: dict[str, Spec]) -
             for work, reference in rules.pairs.items()
         },
         "kernels": {name: spread(values) for name, values in seconds.items()},
+        "memory": memory(earth.load_model(specs["additive"]), X),
         "python": ours,
         "peers": peers,
     }
+
+
+def options_of(record: dict[str, Any]) -> dict[str, list[str]]:
+    """Say of each check what its evidence record holds."""
+    figures = record["figures"]
+    gain = figures["additive_two_threads_gain"]
+    enough = ["--outcome=pass"] if gain >= TARGETS["additive_two_threads_gain"][1] else [
+        "--outcome=fail", f"--reason=two threads gain {gain:.2f}; see the load of the machine"
+    ]  # fmt: skip
+    kernels = {f"{name}_median_seconds": v["median"] for name, v in record["kernels"].items()}
+    return {
+        "bench-replay": ["--outcome=pass", *_named(kernels)],
+        "bench-threads": [*enough, *_named({n: v for n, v in figures.items() if "gain" in n})],
+        "bench-memory": ["--outcome=pass", *_named(record["memory"])],
+    }
+
+
+def _named(figures: dict[str, Any]) -> list[str]:
+    return [f"--measurement={name}={value}" for name, value in figures.items()]
+
+
+def write_options(folder: Path | None, checks: dict[str, list[str]]) -> None:
+    """Leave the options of `hpcgate evidence record` for the session."""
+    if folder is None:
+        return
+    for check, lines in checks.items():
+        (folder / f"{check}.options").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def memory(model: earth.Model, X: Any) -> dict[str, float]:
+    """Peak memory of one replay: what it says, and what Linux says of the process."""
+    earth.predict(model, X[:1000], threads=1)  # what is loaded late is no part of it
+    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # resets the high-water mark
+    before = status("VmRSS")
+    found = earth.predict(model, X, threads=1)
+    info = earth.replay_info()
+    return {
+        "rows": len(found),
+        "bytes_peak_reported": info["bytes_peak"],
+        "bytes_peak_measured": status("VmHWM") - before,
+        "bytes_per_row_reported": info["bytes_per_row"],
+        "bytes_buffers_reported": info["bytes_buffers"],
+    }
+
+
+def status(key: str) -> int:
+    """Read a figure of this process, in bytes."""
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(key))
 
 
 def meets(found: float | None, how: str, value: float) -> bool | str:
@@ -265,7 +315,7 @@ def meets(found: float | None, how: str, value: float) -> bool | str:
     return found >= value if how == "at least" else found <= value
 
 
-def gate(folder: Path, baseline: Path) -> int:
+def gate(folder: Path, baseline: Path, reports: Path | None) -> int:
     """Compare this machine's figures with the committed ones; 1 where that is refused."""
     rules = thresholds(ROOT)
     found: dict[str, float] = {}
@@ -282,6 +332,11 @@ def gate(folder: Path, baseline: Path) -> int:
         print(f"{name} {value:.4f} of {rules.pairs[name]}")
     for line in refused:
         print(f"refused: {line}")
+    outcome = (
+        ["--outcome=fail", f"--reason={'; '.join(refused)}"] if refused else ["--outcome=pass"]
+    )
+    figures = {f"{name}_over_reference": value for name, value in found.items()}
+    write_options(reports, {"bench-regression": [*outcome, *_named(figures)]})
     return 1 if refused else 0
 
 
@@ -291,6 +346,7 @@ def main() -> int:
     parser.add_argument("--gate", action="store_true", help="Compare with the committed record.")
     parser.add_argument("--runs", type=int, default=5, help="Runs through Python and of the peers.")
     parser.add_argument("--peer", help="A Python that has mars-earth 1.0.4.")
+    parser.add_argument("--reports", type=Path, help="Where to leave what the evidence holds.")
     parser.add_argument("--output", type=Path, default=RECORD)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -302,9 +358,10 @@ def main() -> int:
             (folder / f"{which}.json").write_text(json.dumps(model), encoding="utf-8")
             write_terms(folder, which, model)
         if options.gate:
-            return gate(folder, options.output)
+            return gate(folder, options.output, options.reports)
         record = measure(options, folder, specs)
     options.output.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    write_options(options.reports, options_of(record))
     for name, target in record["targets"].items():
         print(name, record["figures"].get(name), target["needed"], target["met"])
     return 0

@@ -1,4 +1,4 @@
-"""Threads, buffers and memory of a replay, as Python sees them."""
+"""Bounds, buffers and memory of a replay, as Python sees them (H1, not claimed)."""
 
 import os
 import subprocess

@@ -95,8 +95,8 @@ def predict_batches(
     model : path, dict, JSON text, Model or fitted estimator
     source : path, array, Arrow table or stream, or an iterable of tables
         A path is read by its suffix: `.parquet` or `.pq`, `.arrow`, `.ipc` or `.feather`, else CSV
-        with a header. An array may be a `numpy.memmap`. An object with `__arrow_c_stream__` gives
-        its batches. Tables of an iterable are as for :func:`pymars.predict`.
+        with a header. An array may be a `numpy.memmap`. An Arrow stream is
+        anything that pyarrow reads as one. Tables of an iterable are as for :func:`pymars.predict`.
     memory_limit : int or str, optional
         Bytes that one batch, its conversion and its result may take, as a number or as text such
         as `"512MB"` or `"1GiB"`; default 256MB.

@@ -306,7 +306,7 @@ def replay_info() -> dict[str, Any]:
 def set_runtime_threads(threads: int | None) -> None:
     """Set the bound for replays that do not name one; None resets.
 
-    Threads are H1, which is not claimed: no gain from them is measured yet.
+    Threads are H1, which is not claimed.
 
     Examples
     --------
@@ -324,7 +324,7 @@ def runtime_threads() -> int:
 
     That is what :func:`set_runtime_threads` set, else the environment variable
     `MARS_EARTH_THREADS`, else 1; a replay never goes beyond what the process may use. Threads are
-    H1, which is not claimed: no gain from them is measured yet.
+    H1, which is not claimed.
     """
     if _threads is not None:
         return _threads

@@ -10,7 +10,7 @@ use std::time::Instant;
 use mars_earth_core::{ModelSpec, Output, Plan, Rows, replay};
 use mars_earth_dispatch::{Work, dispatch};
 
-/// The sum of all values, as fast as one thread reads them.
+/// The sum of all values, and so a read of them all.
 struct Read<'a>(&'a [f64]);
 
 impl Work for Read<'_> {

@@ -1,4 +1,4 @@
-//! Replay against a plain reading of the contract: every layout, type, number of threads, size.
+//! Replay against a plain reading of the contract: every layout, type and size.
 
 use mars_earth_core::{Error, ModelSpec, Output, Plan, Rows, Source, replay};
 
