@@ -34,6 +34,7 @@ from pymars.runtime import (
 )
 
 if TYPE_CHECKING:
+    from pymars.batches import predict_batches
     from pymars.earth import Earth
     from pymars.estimators import EarthClassifier, EarthRegressor, GLMEarth
 
@@ -52,6 +53,7 @@ __all__ = [
     "load_model",
     "predict",
     "predict_arrow",
+    "predict_batches",
     "replay_info",
     "runtime_threads",
     "save_model",
@@ -61,6 +63,7 @@ __all__ = [
 
 # Replay needs NumPy alone; scikit-learn is loaded when an estimator is first named.
 _LATE = {
+    "predict_batches": "pymars.batches",
     "Earth": "pymars.earth",
     "EarthClassifier": "pymars.estimators",
     "EarthRegressor": "pymars.estimators",

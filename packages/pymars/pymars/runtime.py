@@ -6,15 +6,16 @@ from __future__ import annotations
 import json
 import os
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pymars import _core
-from pymars.errors import InvalidArgumentError, ModelFileError
+from pymars.errors import EarthError, InvalidArgumentError, ModelFileError
 from pymars.tables import read_columns, read_rows
 
 __all__ = [
@@ -337,7 +338,7 @@ def replay_info() -> dict[str, Any]:
 def set_runtime_threads(threads: int | None) -> None:
     """Set the bound for replays that do not name one; None resets.
 
-    Threads are H1, which is not claimed: no gain from them is measured yet.
+    Threads are H1, which is not claimed.
 
     Examples
     --------
@@ -355,22 +356,32 @@ def runtime_threads() -> int:
 
     That is what :func:`set_runtime_threads` set, else the environment variable
     `MARS_EARTH_THREADS`, else 1; a replay never goes beyond what the process may use. Threads are
-    H1, which is not claimed: no gain from them is measured yet.
+    H1, which is not claimed.
     """
     if _threads is not None:
         return _threads
-    text = os.environ.get(_ENVIRONMENT)
+    # Asked of the core: os.environ.get takes as long as the replay of a row.
+    text = _core.threads_variable()
     return 1 if text is None else _checked(text, _ENVIRONMENT)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file whole or not at all."""
+    with replacing(path) as stream:
+        stream.write(content)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Open a file that takes the place of `path` once all of it is written."""
     # Opened by name, not by mkstemp, so that the file gets the permissions the user's mask gives.
     temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
     try:
         with temporary.open("xb") as stream:
-            stream.write(content)
+            yield stream
         os.replace(temporary, path)
+    except EarthError:
+        raise
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
         raise ModelFileError(f"{path}: cannot be written: {why}") from None

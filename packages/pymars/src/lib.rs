@@ -405,6 +405,12 @@ fn available_threads() -> usize {
     mars_earth_core::available_threads()
 }
 
+/// What the variable `MARS_EARTH_THREADS` holds (H1, not claimed).
+#[pyfunction]
+fn threads_variable() -> Option<String> {
+    std::env::var_os("MARS_EARTH_THREADS").map(|text| text.to_string_lossy().into_owned())
+}
+
 /// Make the exception of `pymars.errors` that an error of the core stands for.
 fn raise(py: Python<'_>, error: &Error) -> PyErr {
     refuse(py, error.code(), &error.to_string())
@@ -434,6 +440,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(refit, module)?)?;
     module.add_function(wrap_pyfunction!(error_catalogue, module)?)?;
     module.add_function(wrap_pyfunction!(available_threads, module)?)?;
+    module.add_function(wrap_pyfunction!(threads_variable, module)?)?;
     module.add_function(wrap_pyfunction!(replay::replay_info, module)?)?;
     Ok(())
 }

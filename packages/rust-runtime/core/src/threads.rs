@@ -1,4 +1,4 @@
-//! A pool per call, bounded by what the process may use (H1, not claimed: no gain is measured).
+//! A pool per call, bounded by what the process may use (H1, not claimed).
 
 use crate::error::Error;
 

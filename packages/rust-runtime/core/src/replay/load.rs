@@ -96,7 +96,7 @@ fn transpose<T: Copy + Into<f64>>(
     }
 }
 
-/// Copy a tile's rows of four columns that lie side by side, four rows at a time.
+/// Copy a tile's rows of four neighbouring columns, in squares of four by four.
 #[inline(always)]
 fn four_columns<T: Copy + Into<f64>>(data: &[T], stride: usize, tiles: &mut [Tile; 4]) {
     for r in (0..ROWS).step_by(4) {
