@@ -3,7 +3,7 @@
 use mars_earth_dispatch::prefetch;
 
 use super::program::Program;
-use super::tile::{ROWS, Tile};
+use super::tile::{LANES, ROWS, Tile};
 use crate::rows::{Rows, Values};
 
 /// Rows that span more values than this are not fetched ahead: few of them are read.
@@ -11,9 +11,15 @@ const WIDEST: usize = 128;
 
 /// Load rows `from..from + n` into the input tiles; what lies beyond them in a tile is 0.
 #[inline(always)]
-pub(super) fn load(program: &Program, rows: &Rows, from: usize, n: usize, tiles: &mut [Tile]) {
+pub(super) fn load<const G: usize>(
+    program: &Program,
+    rows: &Rows,
+    from: usize,
+    n: usize,
+    tiles: &mut [Tile<G>],
+) {
     let (raw, imputed) = tiles.split_at_mut(program.features.len());
-    if n < ROWS {
+    if n < G * LANES {
         raw.iter_mut()
             .for_each(|tile| tile.rows_mut()[n..].fill(0.0));
     }
@@ -57,13 +63,13 @@ pub(super) fn load(program: &Program, rows: &Rows, from: usize, n: usize, tiles:
 
 /// Copy rows `from..from + n` of some columns.
 #[inline(always)]
-fn transpose<T: Copy + Into<f64>>(
+fn transpose<T: Copy + Into<f64>, const G: usize>(
     data: &[T],
     (row_stride, column_stride): (usize, usize),
     features: &[usize],
     from: usize,
     n: usize,
-    tiles: &mut [Tile],
+    tiles: &mut [Tile<G>],
 ) {
     let data = &data[from * row_stride..];
     let mut done = 0;
@@ -98,8 +104,12 @@ fn transpose<T: Copy + Into<f64>>(
 
 /// Copy a tile's rows of four neighbouring columns, in squares of four by four.
 #[inline(always)]
-fn four_columns<T: Copy + Into<f64>>(data: &[T], stride: usize, tiles: &mut [Tile; 4]) {
-    for r in (0..ROWS).step_by(4) {
+fn four_columns<T: Copy + Into<f64>, const G: usize>(
+    data: &[T],
+    stride: usize,
+    tiles: &mut [Tile<G>; 4],
+) {
+    for r in (0..G * LANES).step_by(4) {
         let mut square = [[0.0; 4]; 4];
         for (i, row) in square.iter_mut().enumerate() {
             if let Some(values) = data[(r + i) * stride..].first_chunk::<4>() {

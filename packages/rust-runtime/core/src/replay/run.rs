@@ -1,12 +1,14 @@
 //! Replay a part of the rows on the calling thread.
 
+use std::cell::Cell;
+
 use mars_earth_dispatch::Work;
 
 use super::Output;
 use super::load::load;
 use super::program::{Product, Program, Shape, Step, Term, Value};
 use super::tile::{
-    Groups, Left, Linear, ROWS, Right, Tile, add, add_child, add_constant, add_scaled, add_two,
+    Groups, LANES, Left, Linear, Right, Tile, add, add_child, add_constant, add_scaled, add_two,
     add_two_children, any_nan, multiply,
 };
 use crate::error::Error;
@@ -14,15 +16,43 @@ use crate::plan::Plan;
 use crate::rows::Rows;
 
 /// Buffers of one thread; how many there are depends on the model alone.
-pub(super) struct Scratch {
-    inputs: Vec<Tile>,
+pub(super) struct Scratch<const G: usize> {
+    inputs: Vec<Tile<G>>,
     /// Parents that are kept for their children.
-    slots: Vec<Tile>,
+    slots: Vec<Tile<G>>,
     /// One for each response.
-    sums: Vec<Tile>,
+    sums: Vec<Tile<G>>,
 }
 
-impl Scratch {
+thread_local! {
+    /// Buffers of this thread's last replay of a few rows, so that the next one allocates nothing.
+    static KEPT: Cell<Option<Scratch<1>>> = const { Cell::new(None) };
+}
+
+/// Most bytes of buffers that a thread keeps.
+const MOST_KEPT: usize = 1 << 16;
+
+impl Scratch<1> {
+    /// Lend the buffers that this thread keeps, made to fit.
+    pub(super) fn lend<T>(plan: &Plan, work: impl FnOnce(&mut Scratch<1>) -> T) -> T {
+        let mut scratch = match KEPT.take() {
+            Some(mut kept) => {
+                kept.inputs.resize(plan.program.n_inputs(), Tile::ZERO);
+                kept.slots.resize(plan.program.n_slots, Tile::ZERO);
+                kept.sums.resize(plan.n_responses(), Tile::ZERO);
+                kept
+            }
+            None => Scratch::new(plan),
+        };
+        let done = work(&mut scratch);
+        if Scratch::<1>::bytes(plan) <= MOST_KEPT {
+            KEPT.set(Some(scratch));
+        }
+        done
+    }
+}
+
+impl<const G: usize> Scratch<G> {
     pub(super) fn new(plan: &Plan) -> Self {
         Scratch {
             inputs: vec![Tile::ZERO; plan.program.n_inputs()],
@@ -34,22 +64,22 @@ impl Scratch {
     /// Bytes that the buffers of a plan take.
     pub(super) fn bytes(plan: &Plan) -> usize {
         let program = &plan.program;
-        (program.n_inputs() + program.n_slots + plan.n_responses()) * size_of::<Tile>()
+        (program.n_inputs() + program.n_slots + plan.n_responses()) * size_of::<Tile<G>>()
     }
 }
 
 /// A part of the rows, and where its values go.
-pub(super) struct Part<'a> {
+pub(super) struct Part<'a, const G: usize> {
     pub(super) plan: &'a Plan,
     pub(super) rows: &'a Rows<'a>,
     pub(super) output: Output,
-    pub(super) scratch: &'a mut Scratch,
+    pub(super) scratch: &'a mut Scratch<G>,
     /// The first row.
     pub(super) from: usize,
     pub(super) out: &'a mut [f64],
 }
 
-impl Work for Part<'_> {
+impl<const G: usize> Work for Part<'_, G> {
     type Output = Result<(), Error>;
 
     #[inline(always)]
@@ -57,8 +87,8 @@ impl Work for Part<'_> {
         let (plan, program, scratch) = (self.plan, &self.plan.program, self.scratch);
         let width = self.output.width(plan);
         let one_sum = width == 1 && self.output != Output::DesignMatrix;
-        for (t, out) in self.out.chunks_mut(ROWS * width).enumerate() {
-            let (from, n) = (self.from + t * ROWS, out.len() / width);
+        for (t, out) in self.out.chunks_mut(G * LANES * width).enumerate() {
+            let (from, n) = (self.from + t * G * LANES, out.len() / width);
             let on = Groups::holding(n);
             load(program, self.rows, from, n, &mut scratch.inputs);
             if one_sum {
@@ -85,7 +115,12 @@ impl Work for Part<'_> {
 
 /// The one response of a tile, before any link.
 #[inline(always)]
-fn add_up(on: Groups, program: &Program, inputs: &[Tile], slots: &mut [Tile]) -> Tile {
+fn add_up<const G: usize>(
+    on: Groups,
+    program: &Program,
+    inputs: &[Tile<G>],
+    slots: &mut [Tile<G>],
+) -> Tile<G> {
     let mut sum = Tile::ZERO;
     for step in &program.sum {
         match step {
@@ -110,20 +145,33 @@ fn add_up(on: Groups, program: &Program, inputs: &[Tile], slots: &mut [Tile]) ->
 }
 
 #[inline(always)]
-fn one(on: Groups, sum: &mut Tile, term: &Term, inputs: &[Tile], slots: &[Tile]) {
+fn one<const G: usize>(
+    on: Groups,
+    sum: &mut Tile<G>,
+    term: &Term,
+    inputs: &[Tile<G>],
+    slots: &[Tile<G>],
+) {
     let (x, with) = (&inputs[term.input], (term.knot, term.coefficient));
     match (term.parent, term.shape) {
-        (None, Shape::Linear) => add::<Linear>(on, sum, x, with),
-        (None, Shape::Right) => add::<Right>(on, sum, x, with),
-        (None, Shape::Left) => add::<Left>(on, sum, x, with),
-        (Some(p), Shape::Linear) => add_child::<Linear>(on, sum, &slots[p], x, with),
-        (Some(p), Shape::Right) => add_child::<Right>(on, sum, &slots[p], x, with),
-        (Some(p), Shape::Left) => add_child::<Left>(on, sum, &slots[p], x, with),
+        (None, Shape::Linear) => add::<Linear, G>(on, sum, x, with),
+        (None, Shape::Right) => add::<Right, G>(on, sum, x, with),
+        (None, Shape::Left) => add::<Left, G>(on, sum, x, with),
+        (Some(p), Shape::Linear) => add_child::<Linear, G>(on, sum, &slots[p], x, with),
+        (Some(p), Shape::Right) => add_child::<Right, G>(on, sum, &slots[p], x, with),
+        (Some(p), Shape::Left) => add_child::<Left, G>(on, sum, &slots[p], x, with),
     }
 }
 
 #[inline(always)]
-fn pair(on: Groups, sum: &mut Tile, first: &Term, second: &Term, inputs: &[Tile], slots: &[Tile]) {
+fn pair<const G: usize>(
+    on: Groups,
+    sum: &mut Tile<G>,
+    first: &Term,
+    second: &Term,
+    inputs: &[Tile<G>],
+    slots: &[Tile<G>],
+) {
     let x = (&inputs[first.input], &inputs[second.input]);
     let a = (first.knot, first.coefficient);
     let b = (second.knot, second.coefficient);
@@ -131,24 +179,30 @@ fn pair(on: Groups, sum: &mut Tile, first: &Term, second: &Term, inputs: &[Tile]
     if let (Some(p), Some(q)) = (first.parent, second.parent) {
         let p = (&slots[p], &slots[q]);
         match left {
-            (false, false) => add_two_children::<Right, Right>(on, sum, p, x, a, b),
-            (false, true) => add_two_children::<Right, Left>(on, sum, p, x, a, b),
-            (true, false) => add_two_children::<Left, Right>(on, sum, p, x, a, b),
-            (true, true) => add_two_children::<Left, Left>(on, sum, p, x, a, b),
+            (false, false) => add_two_children::<Right, Right, G>(on, sum, p, x, a, b),
+            (false, true) => add_two_children::<Right, Left, G>(on, sum, p, x, a, b),
+            (true, false) => add_two_children::<Left, Right, G>(on, sum, p, x, a, b),
+            (true, true) => add_two_children::<Left, Left, G>(on, sum, p, x, a, b),
         }
     } else {
         match left {
-            (false, false) => add_two::<Right, Right>(on, sum, x, a, b),
-            (false, true) => add_two::<Right, Left>(on, sum, x, a, b),
-            (true, false) => add_two::<Left, Right>(on, sum, x, a, b),
-            (true, true) => add_two::<Left, Left>(on, sum, x, a, b),
+            (false, false) => add_two::<Right, Right, G>(on, sum, x, a, b),
+            (false, true) => add_two::<Right, Left, G>(on, sum, x, a, b),
+            (true, false) => add_two::<Left, Right, G>(on, sum, x, a, b),
+            (true, true) => add_two::<Left, Left, G>(on, sum, x, a, b),
         }
     }
 }
 
 /// Evaluate all terms, and write the columns, or add them to the responses.
 #[inline(always)]
-fn each_node(on: Groups, output: Output, plan: &Plan, scratch: &mut Scratch, out: &mut [f64]) {
+fn each_node<const G: usize>(
+    on: Groups,
+    output: Output,
+    plan: &Plan,
+    scratch: &mut Scratch<G>,
+    out: &mut [f64],
+) {
     let width = output.width(plan);
     scratch.sums.fill(Tile::ZERO);
     for node in &plan.program.nodes {
@@ -181,7 +235,12 @@ fn each_node(on: Groups, output: Output, plan: &Plan, scratch: &mut Scratch, out
 
 /// The value of a node: the product of its parents from left to right, times its factor.
 #[inline(always)]
-fn evaluate(on: Groups, node: &Product, inputs: &[Tile], slots: &[Tile]) -> Tile {
+fn evaluate<const G: usize>(
+    on: Groups,
+    node: &Product,
+    inputs: &[Tile<G>],
+    slots: &[Tile<G>],
+) -> Tile<G> {
     let mut value = Tile::of(1.0);
     for (k, &parent) in node.parents.iter().enumerate() {
         if k == 0 {
@@ -224,7 +283,13 @@ fn hinge(d: f64) -> f64 {
 
 /// Refuse missing values and category codes of a tile: the first row that has one.
 #[inline(never)]
-fn check(plan: &Plan, inputs: &[Tile], rows: &Rows, from: usize, n: usize) -> Result<(), Error> {
+fn check<const G: usize>(
+    plan: &Plan,
+    inputs: &[Tile<G>],
+    rows: &Rows,
+    from: usize,
+    n: usize,
+) -> Result<(), Error> {
     let mut first: Option<(usize, usize)> = None;
     for check in &plan.program.checks {
         let most = check.n_categories;

@@ -6,7 +6,7 @@ use mars_earth_dispatch::dispatch;
 
 use super::Output;
 use super::run::{Part, Scratch};
-use super::tile::ROWS;
+use super::tile::{GROUPS, LANES, ROWS};
 use crate::error::Error;
 use crate::plan::Plan;
 use crate::rows::Rows;
@@ -29,7 +29,21 @@ pub(super) fn share(
     let width = output.width(plan).max(1);
     let passes = program.n_inputs() + program.nodes.len();
     let paying = rows.n_rows().saturating_mul(passes) / WORTH_A_THREAD;
-    let run = |scratch: &mut Scratch, from: usize, out: &mut [f64]| {
+    // A row or a few: one group of a tile, in buffers that are there already.
+    if rows.n_rows() <= LANES {
+        Scratch::lend(plan, |scratch| {
+            dispatch(Part {
+                plan,
+                rows,
+                output,
+                scratch,
+                from: 0,
+                out,
+            })
+        })?;
+        return Ok((1, Scratch::<1>::bytes(plan)));
+    }
+    let run = |scratch: &mut Scratch<GROUPS>, from: usize, out: &mut [f64]| {
         dispatch(Part {
             plan,
             rows,
@@ -42,7 +56,7 @@ pub(super) fn share(
     let helpers = threads::helpers(threads.min(paying));
     let Some(pool) = helpers else {
         run(&mut Scratch::new(plan), 0, out)?;
-        return Ok((1, Scratch::bytes(plan)));
+        return Ok((1, Scratch::<GROUPS>::bytes(plan)));
     };
     let taken = Mutex::new((
         out.chunks_mut(PART * width).enumerate(),
@@ -77,7 +91,7 @@ pub(super) fn share(
         work();
     });
     match taken.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        (_, None) => Ok((n, n * Scratch::bytes(plan))),
+        (_, None) => Ok((n, n * Scratch::<GROUPS>::bytes(plan))),
         (_, Some((_, error))) => Err(error),
     }
 }

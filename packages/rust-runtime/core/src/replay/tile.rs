@@ -6,20 +6,20 @@
 /// Rows of a tile.
 pub(super) const ROWS: usize = GROUPS * LANES;
 /// Rows of a group: what a pass does at once.
-const LANES: usize = 8;
-const GROUPS: usize = 8;
+pub(super) const LANES: usize = 8;
+pub(super) const GROUPS: usize = 8;
 
-/// One value for each row.
+/// One value for each row: of 64 rows, or of one group where there are no more.
 #[derive(Debug, Clone, Copy)]
 #[repr(align(64))]
-pub(super) struct Tile([[f64; LANES]; GROUPS]);
+pub(super) struct Tile<const G: usize>([[f64; LANES]; G]);
 
-impl Tile {
-    pub(super) const ZERO: Tile = Tile::of(0.0);
+impl<const G: usize> Tile<G> {
+    pub(super) const ZERO: Self = Self::of(0.0);
 
     #[inline(always)]
-    pub(super) const fn of(value: f64) -> Tile {
-        Tile([[value; LANES]; GROUPS])
+    pub(super) const fn of(value: f64) -> Self {
+        Tile([[value; LANES]; G])
     }
 
     /// The values, row after row.
@@ -87,13 +87,13 @@ fn positive(d: f64) -> f64 {
 
 /// Change each row of a tile by what `f` makes of it and of the rows of other tiles.
 #[inline(always)]
-fn pass<const N: usize>(
+fn pass<const N: usize, const G: usize>(
     Groups(groups): Groups,
-    sum: &mut Tile,
-    others: [&Tile; N],
+    sum: &mut Tile<G>,
+    others: [&Tile<G>; N],
     f: impl Fn(f64, [f64; N]) -> f64,
 ) {
-    for g in 0..groups.min(GROUPS) {
+    for g in 0..groups.min(G) {
         for r in 0..LANES {
             let values = others.map(|tile| tile.0[g][r]);
             sum.0[g][r] = f(sum.0[g][r], values);
@@ -103,17 +103,22 @@ fn pass<const N: usize>(
 
 /// Add `c f(x)` to the sum.
 #[inline(always)]
-pub(super) fn add<F: Factor>(on: Groups, sum: &mut Tile, x: &Tile, (knot, c): (f64, f64)) {
+pub(super) fn add<F: Factor, const W: usize>(
+    on: Groups,
+    sum: &mut Tile<W>,
+    x: &Tile<W>,
+    (knot, c): (f64, f64),
+) {
     pass(on, sum, [x], |sum, [x]| sum + c * F::at(knot, x));
 }
 
 /// Add `c p f(x)` to the sum.
 #[inline(always)]
-pub(super) fn add_child<F: Factor>(
+pub(super) fn add_child<F: Factor, const W: usize>(
     on: Groups,
-    sum: &mut Tile,
-    p: &Tile,
-    x: &Tile,
+    sum: &mut Tile<W>,
+    p: &Tile<W>,
+    x: &Tile<W>,
     (knot, c): (f64, f64),
 ) {
     pass(on, sum, [p, x], |sum, [p, x]| {
@@ -123,10 +128,10 @@ pub(super) fn add_child<F: Factor>(
 
 /// Add `c f(x)`, then `d g(y)`, to the sum.
 #[inline(always)]
-pub(super) fn add_two<F: Factor, G: Factor>(
+pub(super) fn add_two<F: Factor, G: Factor, const W: usize>(
     on: Groups,
-    sum: &mut Tile,
-    (x, y): (&Tile, &Tile),
+    sum: &mut Tile<W>,
+    (x, y): (&Tile<W>, &Tile<W>),
     (knot, c): (f64, f64),
     (other, d): (f64, f64),
 ) {
@@ -137,11 +142,11 @@ pub(super) fn add_two<F: Factor, G: Factor>(
 
 /// Add `c p f(x)`, then `d q g(y)`, to the sum.
 #[inline(always)]
-pub(super) fn add_two_children<F: Factor, G: Factor>(
+pub(super) fn add_two_children<F: Factor, G: Factor, const W: usize>(
     on: Groups,
-    sum: &mut Tile,
-    (p, q): (&Tile, &Tile),
-    (x, y): (&Tile, &Tile),
+    sum: &mut Tile<W>,
+    (p, q): (&Tile<W>, &Tile<W>),
+    (x, y): (&Tile<W>, &Tile<W>),
     (knot, c): (f64, f64),
     (other, d): (f64, f64),
 ) {
@@ -152,25 +157,30 @@ pub(super) fn add_two_children<F: Factor, G: Factor>(
 
 /// Add `c v` to the sum.
 #[inline(always)]
-pub(super) fn add_scaled(on: Groups, sum: &mut Tile, v: &Tile, c: f64) {
+pub(super) fn add_scaled<const W: usize>(on: Groups, sum: &mut Tile<W>, v: &Tile<W>, c: f64) {
     pass(on, sum, [v], |sum, [v]| sum + c * v);
 }
 
 /// Add `c` to the sum.
 #[inline(always)]
-pub(super) fn add_constant(on: Groups, sum: &mut Tile, c: f64) {
+pub(super) fn add_constant<const W: usize>(on: Groups, sum: &mut Tile<W>, c: f64) {
     pass(on, sum, [], |sum, []| sum + c);
 }
 
 /// Multiply by a function of another tile.
 #[inline(always)]
-pub(super) fn multiply(on: Groups, value: &mut Tile, x: &Tile, f: impl Fn(f64) -> f64) {
+pub(super) fn multiply<const W: usize>(
+    on: Groups,
+    value: &mut Tile<W>,
+    x: &Tile<W>,
+    f: impl Fn(f64) -> f64,
+) {
     pass(on, value, [x], |value, [x]| value * f(x));
 }
 
 /// Whether one of the first `n` values is NaN.
 #[inline(always)]
-pub(super) fn any_nan(tile: &Tile, n: usize) -> bool {
+pub(super) fn any_nan<const W: usize>(tile: &Tile<W>, n: usize) -> bool {
     let mut found = false;
     for value in &tile.rows()[..n] {
         found |= value.is_nan();
