@@ -62,6 +62,9 @@ fn take(data: &Bound<'_, PyAny>) -> PyResult<Given> {
     Err(refuse(py, 7, &message))
 }
 
+/// Values of a column, and its labels where it is categorical.
+type Read<'py> = (Bound<'py, PyArray1<f64>>, Option<Vec<String>>);
+
 /// Arrow batches in the memory of their producer, read column by column.
 #[pyclass(frozen, module = "pymars._core", name = "ArrowColumns")]
 pub(crate) struct Columns {
@@ -103,10 +106,7 @@ impl Columns {
     /// Values of column `j` as float64, and the labels of a categorical one.
     ///
     /// The array is a view where one batch holds float64 values without missing ones.
-    fn column<'py>(
-        slf: &Bound<'py, Self>,
-        j: usize,
-    ) -> PyResult<(Bound<'py, PyArray1<f64>>, Option<Vec<String>>)> {
+    fn column<'py>(slf: &Bound<'py, Self>, j: usize) -> PyResult<Read<'py>> {
         let py = slf.py();
         let this = slf.get();
         let values = py
