@@ -29,7 +29,7 @@ thread_local! {
     static KEPT: Cell<Option<Scratch<1>>> = const { Cell::new(None) };
 }
 
-/// Most bytes of buffers that a thread keeps.
+/// Most bytes that are kept.
 const MOST_KEPT: usize = 1 << 16;
 
 impl Scratch<1> {
