@@ -14,7 +14,8 @@ const SPEC: &str = r#"{"spec_version": "1.0", "allow_missing": true, "features":
     "responses": ["y", "n"], "terms": [{"kind": "linear", "feature": 0, "coefficients": [1, 2]},
     {"kind": "categorical", "feature": 1, "levels": ["red"], "coefficients": [1, 2]}]}"#;
 const FORMATS: [&str; 19] = [
-    "g", "f", "e", "c", "C", "s", "S", "i", "I", "l", "L", "b", "n", "u", "U", "vu", "tdD", "+s", "",
+    "g", "f", "e", "c", "C", "s", "S", "i", "I", "l", "L", "b", "n", "u", "U", "vu", "tdD", "+s",
+    "",
 ];
 const NAMES: [&str; 4] = ["a", "b", "", "other"];
 
@@ -111,7 +112,8 @@ struct Held {
 
 impl Held {
     fn text(&mut self, text: &str) -> *const c_char {
-        self.texts.push(CString::new(text.replace('\0', "")).unwrap());
+        self.texts
+            .push(CString::new(text.replace('\0', "")).unwrap());
         self.texts.last().unwrap().as_ptr()
     }
 
@@ -120,7 +122,11 @@ impl Held {
         self.bytes.push(bytes);
         let start = self.bytes.last().unwrap().as_ptr();
         // One byte in, where the caller has made room for that.
-        if unaligned { start.wrapping_add(1).cast() } else { start.cast() }
+        if unaligned {
+            start.wrapping_add(1).cast()
+        } else {
+            start.cast()
+        }
     }
 
     fn pair(
@@ -215,8 +221,16 @@ fuzz_target!(|input: Input| {
         bytes.resize(most * 8 + 2, 3);
         let mut bitmap = part.bytes.clone();
         bitmap.resize(most / 8 + 2, 0xa5);
-        let bitmap = if part.has_bitmap { held.buffer(bitmap, false) } else { null() };
-        let values = if part.no_values { null() } else { held.buffer(bytes, part.unaligned) };
+        let bitmap = if part.has_bitmap {
+            held.buffer(bitmap, false)
+        } else {
+            null()
+        };
+        let values = if part.no_values {
+            null()
+        } else {
+            held.buffer(bytes, part.unaligned)
+        };
         let sizes = [
             part.length.of(rows + shift),
             i64::from(part.null_count),
@@ -239,7 +253,11 @@ fuzz_target!(|input: Input| {
     }
     let mut around = vec![input.around.unwrap_or(0); 8];
     around.push(0);
-    let around = if input.around.is_some() { held.buffer(around, false) } else { null() };
+    let around = if input.around.is_some() {
+        held.buffer(around, false)
+    } else {
+        null()
+    };
     let format = if input.format < 250 { "+s" } else { "g" };
     let sizes = [rows, -1, shift, 1];
     let (schema, array) = held.pair(format, "", sizes, vec![around]);

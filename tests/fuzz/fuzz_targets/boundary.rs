@@ -94,7 +94,11 @@ fuzz_target!(|input: Input| {
         None => SPECS[usize::from(input.spec) % SPECS.len()].as_bytes(),
     };
     let [no_table, no_buffer, no_message, no_model, no_shape] = input.nulls;
-    let note = if no_message { null_mut() } else { message.as_mut_ptr() };
+    let note = if no_message {
+        null_mut()
+    } else {
+        message.as_mut_ptr()
+    };
     let mut model = null_mut();
     // SAFETY: below, each pointer is NULL, misaligned, or to memory as long as is said.
     unsafe {
@@ -119,11 +123,19 @@ fuzz_target!(|input: Input| {
         let mut length = 0;
         let mut room = vec![0.5; usize::from(input.room)];
         let shifted = |at: *const f64, shift: bool| {
-            if shift { at.cast::<u8>().wrapping_add(4).cast() } else { at }
+            if shift {
+                at.cast::<u8>().wrapping_add(4).cast()
+            } else {
+                at
+            }
         };
         let table = Table {
             size: input.sizes[1].of::<Table>(),
-            data: if no_table { null() } else { shifted(input.x.as_ptr(), input.shift[0]) },
+            data: if no_table {
+                null()
+            } else {
+                shifted(input.x.as_ptr(), input.shift[0])
+            },
             length: input.x.len(),
             rows: input.rows[0].get(),
             columns: input.columns[0].get(),
@@ -148,7 +160,9 @@ fuzz_target!(|input: Input| {
             threads: threads % 4,
             reserved: u32::from(input.reserved),
         });
-        let options = options.as_ref().map_or(null(), |options| &raw const *options);
+        let options = options
+            .as_ref()
+            .map_or(null(), |options| &raw const *options);
         // A row that stands for any number of rows is allowed, and would take as long.
         let is_cheap = table.rows < 1 << 16;
         let statuses = [
@@ -157,14 +171,33 @@ fuzz_target!(|input: Input| {
             mars_earth_model_response(given, input.index, &mut name, null_mut(), note, capacity),
             mars_earth_model_categories(given, input.index, &mut length, note, capacity),
             mars_earth_model_category(
-                given, 0, input.index, &mut name, &mut length, note, capacity,
+                given,
+                0,
+                input.index,
+                &mut name,
+                &mut length,
+                note,
+                capacity,
             ),
-            if is_cheap { mars_earth_check(given, &table, note, capacity) } else { 0 },
+            if is_cheap {
+                mars_earth_check(given, &table, note, capacity)
+            } else {
+                0
+            },
             mars_earth_replay(
-                given, u32::from(input.what % 4), &table, &buffer, options, note, capacity,
+                given,
+                u32::from(input.what % 4),
+                &table,
+                &buffer,
+                options,
+                note,
+                capacity,
             ),
         ];
-        assert!(statuses.iter().all(|status| (0..16).contains(status)), "{statuses:?}");
+        assert!(
+            statuses.iter().all(|status| (0..16).contains(status)),
+            "{statuses:?}"
+        );
         if !no_message && capacity > 0 {
             assert!(message[..capacity].contains(&0));
         }

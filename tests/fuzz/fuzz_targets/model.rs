@@ -8,7 +8,9 @@ fuzz_target!(|bytes: &[u8]| {
     let Ok((spec, _)) = ModelSpec::from_json(bytes) else {
         return;
     };
-    let text = spec.to_json().expect("a model that was read can be written");
+    let text = spec
+        .to_json()
+        .expect("a model that was read can be written");
     let (again, _) = ModelSpec::from_json(text.as_bytes()).expect("and read again");
     assert_eq!(again, spec);
     let plan = Plan::new(&spec);
