@@ -241,6 +241,46 @@ def audit(session: nox.Session) -> None:
 
 
 @task()
+def abi(session: nox.Session) -> None:
+    """Test the installed C library, hold it against the snapshot; `-- --update`, `-- --header`."""
+    users(session)
+    provide(session, abidiff="abigail-tools", valgrind="valgrind", cmake="cmake")
+    provide(session, **{"pkg-config": "pkg-config"})
+    if session.posargs:
+        session.run("python", "-m", "hpcgate.capi.abi", *session.posargs)
+        return
+    started = now()
+    prefix, report = ROOT / "build" / "capi", REPORTS / "abi.xml"
+    checks = {"abi": "boundary", "abi-ownership": "valgrind", "arrow": "arrow", "abi-docs": "page"}
+    if shutil.which("abidiff") is None:
+        for check in checks:
+            record(session, check, started, "--outcome=unavailable", "--reason=no abidiff here")
+        session.error("unavailable: abidiff is not installed; apt-get install abigail-tools")
+    session.run("python", "-m", "hpcgate.capi.install", f"--prefix={prefix}")
+    session.run("python", "-m", "hpcgate.capi.abi", f"--prefix={prefix}", success_codes=[0, 1])
+    tests = ["python", "-m", "pytest", "-q", "tests/capi", f"--junitxml={report}"]
+    session.run(*tests, success_codes=[0, 1], env={"MARS_EARTH_PREFIX": str(prefix)})
+    library = f"--subject={next((prefix / 'lib').glob('libmars_earth.so.*.*.*'))}"
+    for check, only in checks.items():
+        record(session, check, started, f"--junit={report}", f"--only={only}", library)
+    session.run("python", "-c", FAIL_ON_RED, str(report))
+
+
+@task()
+def fuzz(session: nox.Session) -> None:
+    """Fuzz the ModelSpec reader and what C can call, and record it; `-- 600` are seconds."""
+    gates(session)
+    session.run("python", "-m", "hpcgate.capi.fuzz", *session.posargs)
+
+
+@task(name="bench-capi")
+def bench_capi(session: nox.Session) -> None:
+    """Time one-row replays through the C library, and record them."""
+    gates(session)
+    session.run("python", "scripts/bench_capi.py", *session.posargs)
+
+
+@task()
 def sign(session: nox.Session) -> None:
     """Sign what lies in `dist/` with sigstore; only CI has the identity that this needs."""
     if "ACTIONS_ID_TOKEN_REQUEST_URL" not in os.environ:
@@ -255,6 +295,66 @@ def bench_training(session: nox.Session) -> None:
     """Time training beside R earth and beside itself, record it and draw it."""
     users(session)
     session.run("python", "scripts/bench_training.py", *session.posargs)
+
+
+@task()
+def bench(session: nox.Session) -> None:
+    """Time replay beside memory, R earth and mars-earth 1.0.4; `-- --gate` refuses a slower one."""
+    users(session)
+    started = now()
+    REPORTS.mkdir(parents=True, exist_ok=True)
+    script = ["python", "scripts/bench_replay.py", f"--reports={REPORTS}", *session.posargs]
+    if "--gate" in session.posargs:
+        session.run(*script, success_codes=[0, 1])
+        measured(session, "bench-regression", started)
+        session.run("python", "-c", FAIL_ON_WORD, str(REPORTS / "bench-regression.options"))
+        return
+    peer = ROOT / ".nox" / "predecessor"
+    session.run(sys.executable, "-m", "virtualenv", "-q", str(peer))
+    # Where the package index does not have it, the script says so.
+    install = [str(peer / "bin" / "python"), "-m", "pip", "install", "-q", "mars-earth==1.0.4"]
+    session.run(*install, success_codes=[0, 1])
+    session.run(*script, f"--peer={peer / 'bin' / 'python'}")
+    for check in ("bench-replay", "bench-threads", "bench-memory"):
+        measured(session, check, started)
+    report = REPORTS / "threads.xml"
+    files = ["tests/unit/test_replay.py", "tests/property/test_replay_properties.py"]
+    session.run(
+        "python", "-m", "pytest", "-q", *files, f"--junitxml={report}", success_codes=[0, 1]
+    )
+    record(session, "threads", started, f"--junit={report}", f"--subject={files[0]}")
+    session.run("python", "-c", FAIL_ON_RED, str(report))
+
+
+@task(name="old-processor")
+def old_processor(session: nox.Session) -> None:
+    """Replay the frozen vectors on emulated old processors (H1, not claimed)."""
+    gates(session)
+    started = now()
+    provide(session, **{"qemu-x86_64": "qemu-user"})
+    subject = "--subject=packages/rust-runtime/dispatch/src/lib.rs"
+    if shutil.which("qemu-x86_64") is None or os.uname().machine != "x86_64":
+        why = "needs x86-64 and qemu-x86_64; apt-get install qemu-user"
+        record(
+            session, "old-processor", started, "--outcome=unavailable", f"--reason={why}", subject
+        )
+        session.error(f"unavailable: {why}")
+    passed = []
+    for processor, expected in OLD_PROCESSORS.items():
+        environment = {
+            "CARGO_TARGET_DIR": str(ROOT / "build/target"),
+            "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER": f"qemu-x86_64 -cpu {processor}",
+            "MARS_EARTH_EXPECTED_INSTRUCTIONS": expected,
+        }
+        tests = ["cargo", "test", "--release", "--locked", "-q", "-p", "mars-earth-core"]
+        with session.chdir("packages"):
+            session.run(*tests, "--test", "conformance", "--test", "replay", env=environment)
+        passed.append(f"--passed={processor}, {expected}")
+    record(session, "old-processor", started, "--outcome=pass", *passed, subject)
+
+
+# Which loops each must take: it has no others (H1, not claimed).
+OLD_PROCESSORS = {"Conroe": "baseline", "Nehalem": "baseline", "Haswell": "avx2"}
 
 
 @task(name="bench-peers")
@@ -280,6 +380,19 @@ suites = tree.parse(sys.argv[1]).getroot().iter("testsuite")
 red = sum(int(s.get("failures")) + int(s.get("errors")) for s in suites)
 sys.exit(f"{red} tests failed" if red else 0)
 """
+
+
+# As above, of a benchmark.
+FAIL_ON_WORD = """
+import sys
+sys.exit(0 if "--outcome=pass" in open(sys.argv[1]).read().splitlines() else "the gate refuses")
+"""
+
+
+def measured(session: nox.Session, check: str, started: str) -> None:
+    """Write the evidence record of a benchmark from the options that its script left."""
+    options = (REPORTS / f"{check}.options").read_text(encoding="utf-8").splitlines()
+    record(session, check, started, *options, "--subject=docs/benchmarks/replay.json")
 
 
 def pack(session: nox.Session) -> None:

@@ -46,11 +46,30 @@ def test_the_libraries_do_not_meet(folder, never):
 
 def test_the_core_knows_few_crates_and_each_has_a_reason():
     manifest = tomllib.loads((ROOT / "packages/rust-runtime/core/Cargo.toml").read_text())
-    assert set(manifest["dependencies"]) == {"rayon", "serde", "serde_json"}
+    own, foreign = {"mars-earth-dispatch"}, {"rayon", "serde", "serde_json"}
+    assert set(manifest["dependencies"]) == own | foreign
     assert "forbid(unsafe_code)" in (ROOT / "packages/rust-runtime/core/src/lib.rs").read_text()
     facts = YAML(typ="safe").load(ROOT / "packaging/dependencies.yaml")
     text = str(facts)
-    assert all(crate in text for crate in manifest["dependencies"])
+    assert all(crate in text for crate in foreign)
+
+
+def test_the_unsafe_code_of_replay_is_in_one_file_and_says_why():
+    manifest = tomllib.loads((ROOT / "packages/rust-runtime/dispatch/Cargo.toml").read_text())
+    assert "dependencies" not in manifest
+    (source,) = (ROOT / "packages/rust-runtime/dispatch").rglob("*.rs")
+    lines = source.read_text().splitlines()
+    for number, line in enumerate(lines):
+        if "unsafe {" in line:
+            assert "SAFETY:" in "".join(lines[max(0, number - 2) : number]), line
+
+
+def test_the_c_library_and_arrow_need_no_foreign_crate():
+    for name, own in (("arrow", {"core"}), ("capi", {"core", "arrow"})):
+        folder = ROOT / "packages" / "rust-runtime" / name
+        manifest = tomllib.loads((folder / "Cargo.toml").read_text())
+        assert set(manifest["dependencies"]) == {f"mars-earth-{crate}" for crate in own}
+        assert "clippy::undocumented_unsafe_blocks" in (folder / "src/lib.rs").read_text()
 
 
 @pytest.mark.parametrize("name", ["packaging", "spack", "easybuild"])

@@ -10,6 +10,8 @@ from pymars import _core, errors
 
 ROOT = Path(__file__).parents[2]
 CATALOGUE = YAML(typ="safe").load(ROOT / "packaging" / "errors.yaml")["errors"]
+# C has statuses for what cannot happen in Python, or is an exception of Python's own there.
+FAILURES = [row for row in CATALOGUE if row["code"] and row["layer"] != "capi"]
 PAGE = (ROOT / "docs" / "model_spec.md").read_text()
 
 
@@ -25,13 +27,13 @@ def test_the_core_has_its_rows():
 
 def test_python_has_a_class_for_every_failure():
     classes = {code: kind.category for code, kind in errors.BY_CODE.items()}
-    assert classes == {row["code"]: row["category"] for row in CATALOGUE if row["code"]}
+    assert classes == {row["code"]: row["category"] for row in FAILURES}
     for kind in errors.BY_CODE.values():
         assert issubclass(kind, errors.EarthError)
         assert kind.__name__ in errors.__all__
 
 
-@pytest.mark.parametrize("row", CATALOGUE[1:], ids=lambda row: row["category"])
+@pytest.mark.parametrize("row", FAILURES, ids=lambda row: row["category"])
 def test_a_code_makes_its_exception(row):
     made = errors.from_code(row["code"], "what happened")
     assert (made.code, made.category) == (row["code"], row["category"])

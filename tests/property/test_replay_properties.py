@@ -79,3 +79,47 @@ def test_a_damaged_model_is_refused_or_replays(data):
         pymars.predict(model, np.ones((3, len(model.feature_names))))
     except pymars.errors.InvalidValueError:
         assert any("categories" in feature for feature in model.spec["features"])
+
+
+def views(rows, data):
+    """Tables with the same values as `rows`, lying in memory in other ways."""
+    step = data.draw(st.sampled_from([2, 3]))
+    wide = np.full((rows.shape[0] * step, rows.shape[1] + 2), np.nan)
+    wide[::step, 1:-1] = rows
+    record = np.zeros(rows.shape[0], dtype=[("a", "i1"), ("x", "f8", (rows.shape[1],))])
+    record["x"] = rows
+    yield "column order", np.asfortranarray(rows)
+    yield "strided", wide[::step, 1:-1]
+    yield "reversed", np.ascontiguousarray(rows[::-1])[::-1]
+    yield "reversed columns", np.asfortranarray(rows[:, ::-1])[:, ::-1]
+    yield "unaligned", record["x"]
+    yield "other byte order", rows.astype(">f8")
+    yield "named columns", {f"x{j}": rows[:, j] for j in range(rows.shape[1])}
+
+
+@given(st.data())
+def test_no_layout_and_no_caller_s_buffer_changes_a_bit(data):
+    spec = data.draw(specs())
+    rows = data.draw(rows_for(spec))
+    model = pymars.load_model(spec)
+    expected = pymars.predict(model, rows)
+    for name, view in views(rows, data):
+        if isinstance(view, dict):
+            view = dict(zip(model.feature_names, view.values(), strict=True))
+        before = np.array(list(view.values()) if isinstance(view, dict) else view)
+        assert np.array_equal(pymars.predict(model, view), expected, equal_nan=True), name
+        after = np.array(list(view.values()) if isinstance(view, dict) else view)
+        assert np.array_equal(before, after, equal_nan=True), name
+    out = np.empty(expected.shape)
+    assert pymars.predict(model, rows, out=out) is out
+    assert np.array_equal(out, expected, equal_nan=True)
+
+
+@given(st.data())
+def test_float32_is_widened_as_it_is_read(data):
+    spec = data.draw(specs())
+    with np.errstate(all="ignore"):
+        single = data.draw(rows_for(spec)).astype(np.float32)
+        expected = pymars.predict(spec, single.astype(np.float64))
+    for view in (single, np.asfortranarray(single), single[::-1][::-1]):
+        assert np.array_equal(pymars.predict(spec, view), expected, equal_nan=True)

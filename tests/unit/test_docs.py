@@ -9,7 +9,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 BLOCK = re.compile(r"^```(python|text)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
-@pytest.mark.parametrize("page", ["classes_and_counts.md"])
+@pytest.mark.parametrize("page", ["classes_and_counts.md", "replay.md"])
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_code_prints_what_the_page_says(page, capsys):
     names: dict[str, object] = {}

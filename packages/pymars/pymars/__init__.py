@@ -25,6 +25,8 @@ from pymars.runtime import (
     linear_predictor,
     load_model,
     predict,
+    predict_arrow,
+    replay_info,
     runtime_threads,
     save_model,
     set_runtime_threads,
@@ -32,6 +34,7 @@ from pymars.runtime import (
 )
 
 if TYPE_CHECKING:
+    from pymars.batches import predict_batches
     from pymars.earth import Earth
     from pymars.estimators import EarthClassifier, EarthRegressor, GLMEarth
 
@@ -49,6 +52,9 @@ __all__ = [
     "linear_predictor",
     "load_model",
     "predict",
+    "predict_arrow",
+    "predict_batches",
+    "replay_info",
     "runtime_threads",
     "save_model",
     "set_runtime_threads",
@@ -57,6 +63,7 @@ __all__ = [
 
 # Replay needs NumPy alone; scikit-learn is loaded when an estimator is first named.
 _LATE = {
+    "predict_batches": "pymars.batches",
     "Earth": "pymars.earth",
     "EarthClassifier": "pymars.estimators",
     "EarthRegressor": "pymars.estimators",

@@ -6,13 +6,20 @@ from __future__ import annotations
 import json
 import platform
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pymars._core import SPEC_VERSION, __version__, available_threads
 from pymars.errors import EarthError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from pymars.batches import BatchReplay
 
 __all__ = ["main"]
 
@@ -111,25 +118,49 @@ def fit(
     "--output",
     "-o",
     type=click.Path(path_type=Path),
-    help="CSV or Parquet file.  [default: screen]",
+    help="CSV, Parquet or Arrow file.  [default: screen]",
 )
+@click.option("--threads", type=int, help="Most threads (H1, not claimed).  [default: 1]")
 @click.option(
-    "--threads",
-    type=int,
-    help="Most threads (H1, not claimed: no gain is measured yet).  [default: 1]",
+    "--memory-limit", default="256MB", show_default=True, help="Most bytes of a batch of rows."
 )
-def predict(model: Path, data: Path, output: Path | None, threads: int | None) -> None:
-    """Replay a model on the rows of a CSV or Parquet file."""
-    from pymars.files import read_columns, write_columns
+@click.option("--stats", is_flag=True, help="Say what the replay took, on standard error.")
+@click.option("--quiet", "-q", is_flag=True, help="No progress bar.")
+def predict(
+    model: Path,
+    data: Path,
+    output: Path | None,
+    threads: int | None,
+    memory_limit: str,
+    stats: bool,
+    quiet: bool,
+) -> None:
+    """Replay a model on the rows of a CSV, Parquet or Arrow file, batch by batch."""
+    from pymars.batches import predict_batches
+    from pymars.files import write_batches
     from pymars.runtime import load_model
-    from pymars.runtime import predict as replay
 
     loaded = load_model(model)
-    labelled = [f["name"] for f in loaded.spec["features"] if "categories" in f]
-    columns = read_columns(data, labelled, only=loaded.feature_names)
-    found = replay(loaded, columns, threads)
-    found = found.reshape(len(found), -1)
-    write_columns({n: found[:, k] for k, n in enumerate(loaded.response_names)}, output)
+    names = loaded.response_names
+    replay = predict_batches(loaded, data, memory_limit=memory_limit, threads=threads)
+    shown = not quiet and output is not None and sys.stderr.isatty()
+    batches = (found.reshape(len(found), -1) for found in _with_progress(replay, shown))
+    write_batches(names, batches, output)
+    if stats:
+        for name, value in replay.info.items():
+            click.echo(f"{name} {value}", err=True)
+
+
+def _with_progress(replay: BatchReplay, shown: bool) -> Iterator[NDArray[np.float64]]:
+    """Pass batches on, and show on a terminal how many of the rows they were."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), disable=not shown, transient=True) as progress:
+        task = progress.add_task("rows", total=replay.n_rows)
+        for found in replay:
+            yield found
+            progress.advance(task, len(found))
 
 
 @main.command()

@@ -12,6 +12,7 @@ __all__ = [
     "EarthError",
     "InterruptedFitError",
     "InvalidArgumentError",
+    "InvalidBatchError",
     "InvalidDataError",
     "InvalidDtypeError",
     "InvalidSpecError",
@@ -120,6 +121,12 @@ class InvalidDtypeError(EarthError, ValueError, TypeError):
     code, category = 13, "invalid_dtype"
 
 
+class InvalidBatchError(EarthError, ValueError):
+    """An Arrow batch or stream breaks its interface, or its producer failed."""
+
+    code, category = 14, "invalid_batch"
+
+
 BY_CODE: dict[int, type[EarthError]] = {
     kind.code: kind
     for kind in (
@@ -136,6 +143,7 @@ BY_CODE: dict[int, type[EarthError]] = {
         ModelFileError,
         UnknownColumnError,
         InvalidDtypeError,
+        InvalidBatchError,
     )
 }
 

@@ -6,16 +6,17 @@ from __future__ import annotations
 import json
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pymars import _core
-from pymars.errors import InvalidArgumentError, ModelFileError
-from pymars.tables import read_rows
+from pymars.errors import EarthError, InvalidArgumentError, ModelFileError
+from pymars.tables import read_columns, read_rows
 
 __all__ = [
     "Model",
@@ -24,6 +25,8 @@ __all__ = [
     "linear_predictor",
     "load_model",
     "predict",
+    "predict_arrow",
+    "replay_info",
     "runtime_threads",
     "save_model",
     "set_runtime_threads",
@@ -198,17 +201,23 @@ def inspect(model: Any) -> dict[str, Any]:
     }
 
 
-def predict(model: Any, X: Any, threads: int | None = None) -> NDArray[np.float64]:
+def predict(
+    model: Any, X: Any, threads: int | None = None, *, out: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
     """Replay a model on rows.
 
     Parameters
     ----------
     model : path, dict, JSON text, Model or fitted estimator
+        A path or a document is read at each call; load it once with :func:`load_model`.
     X : array-like of shape (rows, features), or a pandas, polars or Arrow table
-        Columns of a table are taken by name, those of an array by position.
+        Columns of a table are taken by name, those of an array by position. Arrays and columns of
+        float64 and float32 are read where they lie, whatever their strides; others are converted.
     threads : int, optional
-        Most threads to use (H1, not claimed: no gain from them is measured yet); default
-        :func:`runtime_threads`. The result does not depend on it.
+        Most threads to use (H1, not claimed); default :func:`runtime_threads`. The result does not
+        depend on it.
+    out : ndarray of float64 in row order, optional
+        Where the result goes; its shape is that of the result.
 
     Returns
     -------
@@ -219,28 +228,65 @@ def predict(model: Any, X: Any, threads: int | None = None) -> NDArray[np.float6
     ------
     ShapeMismatchError, UnknownColumnError, MissingValueError, InvalidValueError
         If the rows do not fit the model.
+
+    Examples
+    --------
+    >>> spec = {"spec_version": "1.0", "allow_missing": False, "features": [{"name": "x"}],
+    ...         "responses": ["y"], "terms": [
+    ...     {"kind": "hinge", "feature": 0, "knot": 1.0, "side": "right", "coefficients": [2.0]}]}
+    >>> predict(spec, np.array([[0.0], [3.0]])).tolist()
+    [0.0, 4.0]
     """
     core = load_model(model)._core
-    rows = read_rows(X, core.feature_names, core.categories)
-    out = np.empty((rows.shape[0], len(core.response_names)))
-    core.predict(rows, _resolve(threads), out)
-    return out[:, 0] if out.shape[1] == 1 else out
+    return _replay(core, core.predict, X, threads, out)
 
 
-def linear_predictor(model: Any, X: Any, threads: int | None = None) -> NDArray[np.float64]:
+def predict_arrow(
+    model: Any, data: Any, threads: int | None = None
+) -> _core.ArrowBatch | _core.ArrowStream:
+    """Replay a model on an Arrow batch or stream, and hand the responses on as one.
+
+    No Arrow library is needed for it. Level H2, which this belongs to, is not claimed.
+
+    Parameters
+    ----------
+    model : path, dict, JSON text, Model or fitted estimator
+    data : object with `__arrow_c_array__` or `__arrow_c_stream__`
+        A batch or table of pyarrow, polars, duckdb, pandas and others. Columns are found by name;
+        a float64 column without missing values is read where it lies (H2, not claimed).
+    threads : int, optional
+        Most threads to use (H1, not claimed), as in :func:`predict`.
+
+    Returns
+    -------
+    object with `__arrow_c_array__` or `__arrow_c_stream__`
+        As what `data` has; one float64 column per response. A stream is replayed batch by batch,
+        as its consumer asks, and can be handed over once: an error of a later batch meets the
+        consumer, with its row counted from the start of that batch.
+
+    Raises
+    ------
+    UnknownColumnError, InvalidDtypeError, InvalidBatchError, MissingValueError, InvalidValueError
+        If the batch does not fit the model, or breaks the Arrow interface.
+    """
+    return load_model(model)._core.predict_arrow(data, _resolve(threads))
+
+
+def linear_predictor(
+    model: Any, X: Any, threads: int | None = None, *, out: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
     """Replay the sums of terms before any link: log odds, logs of rates and the like.
 
     Parameters, shape and errors are those of :func:`predict`, whose result this is where the model
     has no link.
     """
     core = load_model(model)._core
-    rows = read_rows(X, core.feature_names, core.categories)
-    out = np.empty((rows.shape[0], len(core.response_names)))
-    core.linear_predictor(rows, _resolve(threads), out)
-    return out[:, 0] if out.shape[1] == 1 else out
+    return _replay(core, core.linear_predictor, X, threads, out)
 
 
-def design_matrix(model: Any, X: Any, threads: int | None = None) -> NDArray[np.float64]:
+def design_matrix(
+    model: Any, X: Any, threads: int | None = None, *, out: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
     """Evaluate every term of a model on rows.
 
     Parameters are those of :func:`predict`.
@@ -251,16 +297,48 @@ def design_matrix(model: Any, X: Any, threads: int | None = None) -> NDArray[np.
         One column per term that has coefficients, in the order of the ModelSpec.
     """
     core = load_model(model)._core
-    rows = read_rows(X, core.feature_names, core.categories)
-    out = np.empty((rows.shape[0], core.n_columns))
-    core.design_matrix(rows, _resolve(threads), out)
-    return out
+    return _replay(core, core.design_matrix, X, threads, out)
+
+
+def replay_info() -> dict[str, Any]:
+    """Say how the last replay of this thread went, and what it allocated.
+
+    Returns
+    -------
+    dict
+        Figures by name; empty before the first replay. `rows`; `threads` that took part and the
+        `instructions` of the loops (H1, not claimed). Then bytes: `bytes_input` of an input that
+        had to be converted, `bytes_buffers` of the core, `bytes_result` of an array made for the
+        result, `bytes_peak` of all three, and `bytes_per_row`, the part that grows with the rows.
+
+    Examples
+    --------
+    >>> spec = {"spec_version": "1.0", "allow_missing": False, "features": [{"name": "x"}],
+    ...         "responses": ["y"], "terms": [{"kind": "constant", "coefficients": [2.0]}]}
+    >>> _ = predict(spec, np.zeros((1000, 1)))
+    >>> replay_info()["bytes_result"], replay_info()["bytes_per_row"]
+    (8000, 8.0)
+    """
+    last = _core.replay_info()
+    if last is None:
+        return {}
+    rows, threads, instructions, copied, buffers, made = last
+    return {
+        "rows": rows,
+        "threads": threads,
+        "instructions": instructions,
+        "bytes_input": copied,
+        "bytes_buffers": buffers,
+        "bytes_result": made,
+        "bytes_peak": copied + buffers + made,
+        "bytes_per_row": (copied + made) / max(rows, 1),
+    }
 
 
 def set_runtime_threads(threads: int | None) -> None:
     """Set the bound for replays that do not name one; None resets.
 
-    Threads are H1, which is not claimed: no gain from them is measured yet.
+    Threads are H1, which is not claimed.
 
     Examples
     --------
@@ -278,27 +356,57 @@ def runtime_threads() -> int:
 
     That is what :func:`set_runtime_threads` set, else the environment variable
     `MARS_EARTH_THREADS`, else 1; a replay never goes beyond what the process may use. Threads are
-    H1, which is not claimed: no gain from them is measured yet.
+    H1, which is not claimed.
     """
     if _threads is not None:
         return _threads
-    text = os.environ.get(_ENVIRONMENT)
+    # Asked of the core: os.environ.get takes as long as the replay of a row.
+    text = _core.threads_variable()
     return 1 if text is None else _checked(text, _ENVIRONMENT)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file whole or not at all."""
+    with replacing(path) as stream:
+        stream.write(content)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Open a file that takes the place of `path` once all of it is written."""
     # Opened by name, not by mkstemp, so that the file gets the permissions the user's mask gives.
     temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
     try:
         with temporary.open("xb") as stream:
-            stream.write(content)
+            yield stream
         os.replace(temporary, path)
+    except EarthError:
+        raise
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
         raise ModelFileError(f"{path}: cannot be written: {why}") from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _replay(
+    core: _core.Model,
+    method: Callable[..., NDArray[np.float64] | None],
+    X: Any,
+    threads: int | None,
+    out: NDArray[np.float64] | None,
+) -> NDArray[np.float64]:
+    """Hand rows to the core as they lie, and converted where it does not take them so."""
+    bound = _resolve(threads)
+    held, copied = X, 0
+    if type(X) is not np.ndarray:
+        held, copied = read_columns(X, core.feature_names, core.categories)
+    found = method(held, bound, out, copied)
+    if found is None:
+        rows = read_rows(X, core.feature_names, core.categories)
+        found = method(rows, bound, out, rows.nbytes)
+    assert found is not None, "the core takes every aligned float64 array"
+    return found
 
 
 def _resolve(threads: int | None) -> int:

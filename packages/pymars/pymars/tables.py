@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pymars import _core
 from pymars.errors import (
     InvalidArgumentError,
     InvalidDtypeError,
@@ -17,7 +18,7 @@ from pymars.errors import (
     UnknownColumnError,
 )
 
-__all__ = ["Table", "read_rows", "read_table"]
+__all__ = ["Table", "read_columns", "read_rows", "read_table"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def read_table(data: Any, what: str = "X") -> Table:
 def read_rows(
     data: Any, names: Sequence[str], categories: Sequence[list[str] | None]
 ) -> NDArray[np.float64]:
-    """Read rows for a model: columns by name where there are names, else by position.
+    """Read rows for a model into one table, columns by name where there are names.
 
     A named table may hold more columns, in any order; the model's own are picked out.
 
@@ -78,9 +79,29 @@ def read_rows(
     InvalidValueError
         If a categorical column holds a label the model does not know.
     """
+    found, _ = read_columns(data, names, categories)
+    return _stack(found) if isinstance(found, list) else _contiguous(found)
+
+
+def read_columns(
+    data: Any, names: Sequence[str], categories: Sequence[list[str] | None]
+) -> tuple[NDArray[Any] | list[NDArray[Any]], int]:
+    """Read rows for a model as they lie: an array, or the model's columns of a named table.
+
+    Returns
+    -------
+    array or list of arrays, int
+        Columns are float64 or float32, an array may be of any number type; and the bytes that were
+        copied to get there.
+
+    Raises
+    ------
+    As :func:`read_rows`.
+    """
     columns = _named_columns(data)
     if columns is None:
-        return _array(data, "X")
+        values = _numeric(data, "X")
+        return values, 0 if values is data or values.base is not None else values.nbytes
     missing = [name for name in names if name not in columns]
     if missing:
         raise UnknownColumnError(_missing_message(missing, list(columns)))
@@ -88,7 +109,18 @@ def read_rows(
     for name, known in zip(names, categories, strict=True):
         codes, labels = _read_column(name, columns[name])
         read.append(_recode(name, codes, labels, known))
-    return _stack(read)
+    # A view of the caller's values owns none.
+    given = {id(columns[name]) for name in names}
+    copied = sum(c.nbytes for c in read if c.flags.owndata and id(c) not in given)
+    return read, copied
+
+
+class _ArrowColumn(NamedTuple):
+    """Column `j` of an Arrow table; it is read when it is needed."""
+
+    table: _core.ArrowColumns
+    j: int
+    in_use_only: bool
 
 
 def _named_columns(data: Any) -> dict[str, Any] | None:
@@ -98,20 +130,46 @@ def _named_columns(data: Any) -> dict[str, Any] | None:
         )
     if isinstance(data, dict):
         return {str(name): column for name, column in data.items()}
-    names = getattr(data, "column_names", None)
-    if names is not None and hasattr(data, "column"):
-        return {str(name): data.column(name) for name in names}
+    if _speaks_arrow(data):
+        table = _core.read_arrow(data)
+        _refuse_twice(table.names)
+        kinds = getattr(data, "dtypes", None) or [None] * len(table.names)
+        columns = zip(table.names, kinds, strict=True)
+        return {name: _arrow_column(table, j, kind) for j, (name, kind) in enumerate(columns)}
     names = getattr(data, "columns", None)
     if names is None or not hasattr(data, "__getitem__"):
         return None
     found = [str(name) for name in names]
-    if len(set(found)) != len(found):
-        twice = sorted({name for name in found if found.count(name) > 1})
-        raise InvalidArgumentError(f"the column names {twice} stand twice; rename them")
+    _refuse_twice(found)
     return {str(name): data[name] for name in names}
 
 
+def _refuse_twice(names: list[str]) -> None:
+    if len(set(names)) != len(names):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise InvalidArgumentError(f"the column names {twice} stand twice; rename them")
+
+
+def _speaks_arrow(data: Any) -> bool:
+    """Say whether to read data by the Arrow PyCapsule interface (H2, not claimed).
+
+    pandas speaks it by way of pyarrow, which need not be installed, and holds NumPy arrays anyway.
+    """
+    speaks = hasattr(data, "__arrow_c_array__") or hasattr(data, "__arrow_c_stream__")
+    return speaks and not hasattr(data, "iloc")
+
+
+def _arrow_column(table: _core.ArrowColumns, j: int, kind: Any) -> _ArrowColumn:
+    # The labels of a polars Categorical may be shared with other columns; those in use count.
+    return _ArrowColumn(table, j, str(kind).startswith("Categorical"))
+
+
 def _array(data: Any, what: str) -> NDArray[np.float64]:
+    return _contiguous(_numeric(data, what))
+
+
+def _numeric(data: Any, what: str) -> NDArray[Any]:
+    """Return the array of rows and columns that the data are, in the type they have."""
     try:
         values = np.asarray(data)
     except ValueError as error:
@@ -131,7 +189,7 @@ def _array(data: Any, what: str) -> NDArray[np.float64]:
             f"Expected 2D array, got {values.ndim}D array instead: {what} is rows x columns. "
             "Reshape your data: for one column use reshape(-1, 1), for one row reshape(1, -1)"
         )
-    return _contiguous(values)
+    return values
 
 
 def _from_objects(values: NDArray[Any], what: str) -> NDArray[np.float64]:
@@ -148,14 +206,14 @@ def _from_objects(values: NDArray[Any], what: str) -> NDArray[np.float64]:
 
 def _contiguous(values: NDArray[Any]) -> NDArray[np.float64]:
     """Return float64 in row or column order; a copy only when the input is neither."""
-    if values.dtype != np.float64 or not values.dtype.isnative:
+    if values.dtype != np.float64 or not values.dtype.isnative or not values.flags.aligned:
         values = values.astype(np.float64)
     if values.flags.c_contiguous or values.flags.f_contiguous:
         return values
     return np.ascontiguousarray(values)
 
 
-def _stack(columns: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+def _stack(columns: list[NDArray[Any]]) -> NDArray[np.float64]:
     lengths = {len(column) for column in columns}
     if len(lengths) > 1:
         raise ShapeMismatchError(f"the columns have different lengths: {sorted(lengths)}")
@@ -167,60 +225,50 @@ def _stack(columns: list[NDArray[np.float64]]) -> NDArray[np.float64]:
     return table
 
 
-def _read_column(name: str, column: Any) -> tuple[NDArray[np.float64], list[str] | None]:
+def _read_column(name: str, column: Any) -> tuple[NDArray[Any], list[str] | None]:
     """Read one column as (values, None) or (positions, labels)."""
-    if hasattr(column, "combine_chunks"):  # Arrow: a chunked column
-        column = column.combine_chunks()
-    if hasattr(column, "dictionary_encode"):
+    if _speaks_arrow(column):
+        column = _arrow_column(_core.read_arrow(column), 0, getattr(column, "dtype", None))
+    if isinstance(column, _ArrowColumn):
         return _read_arrow(name, column)
     if hasattr(column, "cat") and str(column.dtype) == "category":
         codes = np.asarray(column.cat.codes, dtype=np.float64)
         codes[codes < 0] = np.nan
         return codes, [str(label) for label in column.cat.categories]
-    if hasattr(column, "to_arrow") and str(column.dtype).startswith(("Categorical", "Enum")):
-        return _read_polars(column)
     values = _nullable(column) if hasattr(column, "to_numpy") else np.asarray(column)
     return _numbers(name, values), None
 
 
-def _read_polars(column: Any) -> tuple[NDArray[np.float64], list[str]]:
-    seen = column.to_list()
-    if str(column.dtype).startswith("Enum"):
-        labels = [str(label) for label in column.dtype.categories.to_list()]
-    else:
-        # Categories of a Categorical may be shared with other columns; take those in use.
-        labels = sorted({str(label) for label in seen if label is not None})
-    return _positions(seen, labels), labels
-
-
 def _nullable(column: Any) -> NDArray[Any]:
-    """Read a pandas or polars column; a nullable number becomes NaN where it is absent."""
+    """Read a pandas column; a nullable number becomes NaN where it is absent."""
     dtype = getattr(column, "dtype", None)
     if hasattr(dtype, "na_value") and getattr(dtype, "kind", "O") in "iufb":
         return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
     return np.asarray(column.to_numpy())
 
 
-def _read_arrow(name: str, column: Any) -> tuple[NDArray[np.float64], list[str] | None]:
-    if hasattr(column, "indices"):
-        labels = [str(label) for label in column.dictionary.to_pylist()]
-        return _positions(column.to_pylist(), labels), labels
-    kind = str(column.type)
-    if kind in ("string", "large_string", "string_view", "binary"):
-        raise InvalidDtypeError(_text_message(name))
-    if kind == "bool":
-        flags = [np.nan if flag is None else float(flag) for flag in column.to_pylist()]
-        return np.array(flags, dtype=np.float64), None
-    return _numbers(name, column.to_numpy(zero_copy_only=False)), None
+def _read_arrow(name: str, column: _ArrowColumn) -> tuple[NDArray[Any], list[str] | None]:
+    try:
+        values, labels = column.table.column(column.j)
+    except InvalidDtypeError as error:
+        # A column by itself does not know what its table calls it.
+        raise InvalidDtypeError(str(error).replace("column ''", f"column {name!r}")) from None
+    if labels is None or not column.in_use_only:
+        return values, labels
+    used = sorted({labels[int(code)] for code in values[~np.isnan(values)]})
+    return _recode(name, values, labels, used), used
 
 
-def _numbers(name: str, values: NDArray[Any]) -> NDArray[np.float64]:
+def _numbers(name: str, values: NDArray[Any]) -> NDArray[Any]:
+    """Return float64, or float32 where the column is that."""
     if values.ndim != 1:
         raise ShapeMismatchError(f"column {name!r} has {values.ndim} dimensions, expected 1")
     if values.dtype.kind == "O" and all(isinstance(v, (bool, type(None))) for v in values):
         values = np.array([np.nan if v is None else float(v) for v in values])
     if values.dtype.kind not in "fiub":
         raise InvalidDtypeError(_text_message(name))
+    if values.dtype == np.float32 and values.dtype.isnative:
+        return values
     return values.astype(np.float64, copy=False)
 
 
@@ -231,14 +279,9 @@ def _text_message(name: str) -> str:
     )
 
 
-def _positions(seen: list[Any], labels: list[str]) -> NDArray[np.float64]:
-    place = {label: float(i) for i, label in enumerate(labels)}
-    return np.array([np.nan if v is None else place[str(v)] for v in seen], dtype=np.float64)
-
-
 def _recode(
-    name: str, codes: NDArray[np.float64], labels: list[str] | None, known: list[str] | None
-) -> NDArray[np.float64]:
+    name: str, codes: NDArray[Any], labels: list[str] | None, known: list[str] | None
+) -> NDArray[Any]:
     """Carry positions over from the column's own labels to the model's."""
     if labels is None or known is None or labels == known:
         if labels is not None and known is None:

@@ -4,15 +4,18 @@ use std::sync::{Arc, Mutex};
 
 use mars_earth_core::train::glm::{self, Family, Outcome};
 use mars_earth_core::train::{self, Allowed, Ask, Data, Options, Progress, PruningMethod, Span};
-use mars_earth_core::{CATALOGUE, Error, Feature, Link, ModelSpec, Plan, Rows};
-use numpy::{PyReadonlyArray1, PyReadonlyArray2, PyReadwriteArray2, PyUntypedArrayMethods};
+use mars_earth_core::{CATALOGUE, Error, Feature, Link, ModelSpec, Output, Plan, Rows};
+use numpy::{PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::prelude::*;
+
+mod arrow;
+mod replay;
 
 /// A checked model, ready to be replayed.
 #[pyclass(frozen, module = "pymars._core")]
 struct Model {
-    spec: ModelSpec,
-    plan: Plan,
+    spec: Arc<ModelSpec>,
+    plan: Arc<Plan>,
     #[pyo3(get)]
     warnings: Vec<String>,
 }
@@ -26,8 +29,8 @@ impl Model {
             .detach(|| ModelSpec::from_json(text))
             .map_err(|error| raise(py, &error))?;
         Ok(Model {
-            plan: Plan::new(&spec),
-            spec,
+            plan: Arc::new(Plan::new(&spec)),
+            spec: Arc::new(spec),
             warnings,
         })
     }
@@ -71,17 +74,34 @@ impl Model {
         self.spec.allow_missing
     }
 
-    /// Replay the responses into `out`, rows x responses.
-    fn predict(
+    /// Replay the responses into `out` or a new array; None where `x` must be converted first.
+    /// `copied` is what that conversion took, in bytes.
+    #[pyo3(signature = (x, threads, out=None, copied=0))]
+    fn predict<'py>(
         &self,
-        py: Python<'_>,
-        x: PyReadonlyArray2<'_, f64>,
+        py: Python<'py>,
+        x: &Bound<'py, PyAny>,
         threads: usize,
-        out: PyReadwriteArray2<'_, f64>,
-    ) -> PyResult<()> {
-        fill(py, &x, out, |rows, out| {
-            mars_earth_core::predict(&self.plan, rows, threads, out)
-        })
+        out: Option<&Bound<'py, PyAny>>,
+        copied: usize,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        replay::run(py, &self.plan, x, Output::Responses, threads, out, copied)
+    }
+
+    /// Replay the responses of an Arrow batch or stream; what comes back speaks the same interface.
+    fn predict_arrow<'py>(
+        &self,
+        py: Python<'py>,
+        data: &Bound<'py, PyAny>,
+        threads: usize,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let replay = mars_earth_arrow::Replay {
+            spec: self.spec.clone(),
+            plan: self.plan.clone(),
+            output: Output::Responses,
+            threads,
+        };
+        arrow::predict(py, replay, data)
     }
 
     /// Name of the link, None where the responses are the linear predictors.
@@ -92,43 +112,49 @@ impl Model {
         named.map(|(name, _)| *name)
     }
 
-    /// Replay the linear predictors into `out`, rows x responses.
-    fn linear_predictor(
+    /// Replay the linear predictors into `out` or a new array; None where `x` must be converted first.
+    /// `copied` is what that conversion took, in bytes.
+    #[pyo3(signature = (x, threads, out=None, copied=0))]
+    fn linear_predictor<'py>(
         &self,
-        py: Python<'_>,
-        x: PyReadonlyArray2<'_, f64>,
+        py: Python<'py>,
+        x: &Bound<'py, PyAny>,
         threads: usize,
-        out: PyReadwriteArray2<'_, f64>,
-    ) -> PyResult<()> {
-        fill(py, &x, out, |rows, out| {
-            mars_earth_core::linear_predictor(&self.plan, rows, threads, out)
-        })
+        out: Option<&Bound<'py, PyAny>>,
+        copied: usize,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        replay::run(
+            py,
+            &self.plan,
+            x,
+            Output::LinearPredictor,
+            threads,
+            out,
+            copied,
+        )
     }
 
-    /// Replay the design matrix into `out`, rows x columns.
-    fn design_matrix(
+    /// Replay the design matrix into `out` or a new array; None where `x` must be converted first.
+    /// `copied` is what that conversion took, in bytes.
+    #[pyo3(signature = (x, threads, out=None, copied=0))]
+    fn design_matrix<'py>(
         &self,
-        py: Python<'_>,
-        x: PyReadonlyArray2<'_, f64>,
+        py: Python<'py>,
+        x: &Bound<'py, PyAny>,
         threads: usize,
-        out: PyReadwriteArray2<'_, f64>,
-    ) -> PyResult<()> {
-        fill(py, &x, out, |rows, out| {
-            mars_earth_core::design_matrix(&self.plan, rows, threads, out)
-        })
+        out: Option<&Bound<'py, PyAny>>,
+        copied: usize,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        replay::run(
+            py,
+            &self.plan,
+            x,
+            Output::DesignMatrix,
+            threads,
+            out,
+            copied,
+        )
     }
-}
-
-fn fill(
-    py: Python<'_>,
-    x: &PyReadonlyArray2<'_, f64>,
-    mut out: PyReadwriteArray2<'_, f64>,
-    work: impl FnOnce(&Rows<'_>, &mut [f64]) -> Result<(), Error> + Send,
-) -> PyResult<()> {
-    let rows = view(py, x)?;
-    let out = out.as_slice_mut()?;
-    py.detach(|| work(&rows, out))
-        .map_err(|error| raise(py, &error))
 }
 
 /// View a C- or Fortran-contiguous array as rows.
@@ -303,10 +329,10 @@ fn fit(
             found.mean,
         )
     });
-    let plan = Plan::new(&fitted.spec);
+    let plan = Arc::new(Plan::new(&fitted.spec));
     let model = Model {
         plan,
-        spec: fitted.spec,
+        spec: Arc::new(fitted.spec),
         warnings: Vec::new(),
     };
     Ok((model, forward, pruning, fitted.stop.reason(), cross))
@@ -357,8 +383,8 @@ fn refit(
         })
         .collect();
     let model = Model {
-        plan: Plan::new(&spec),
-        spec,
+        plan: Arc::new(Plan::new(&spec)),
+        spec: Arc::new(spec),
         warnings: Vec::new(),
     };
     Ok((model, went))
@@ -379,11 +405,22 @@ fn available_threads() -> usize {
     mars_earth_core::available_threads()
 }
 
-/// Make the exception of `pymars.errors` that the code stands for.
+/// What the variable `MARS_EARTH_THREADS` holds (H1, not claimed).
+#[pyfunction]
+fn threads_variable() -> Option<String> {
+    std::env::var_os("MARS_EARTH_THREADS").map(|text| text.to_string_lossy().into_owned())
+}
+
+/// Make the exception of `pymars.errors` that an error of the core stands for.
 fn raise(py: Python<'_>, error: &Error) -> PyErr {
+    refuse(py, error.code(), &error.to_string())
+}
+
+/// Make the exception of `pymars.errors` that a code stands for.
+fn refuse(py: Python<'_>, code: u8, message: &str) -> PyErr {
     let made = py
         .import("pymars.errors")
-        .and_then(|module| module.call_method1("from_code", (error.code(), error.to_string())));
+        .and_then(|module| module.call_method1("from_code", (code, message)));
     match made {
         Ok(exception) => PyErr::from_value(exception),
         Err(failed) => failed,
@@ -395,9 +432,15 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add("SPEC_VERSION", mars_earth_core::SPEC_VERSION)?;
     module.add_class::<Model>()?;
+    module.add_class::<arrow::Columns>()?;
+    module.add_class::<arrow::Batch>()?;
+    module.add_class::<arrow::Stream>()?;
+    module.add_function(wrap_pyfunction!(arrow::read_arrow, module)?)?;
     module.add_function(wrap_pyfunction!(fit, module)?)?;
     module.add_function(wrap_pyfunction!(refit, module)?)?;
     module.add_function(wrap_pyfunction!(error_catalogue, module)?)?;
     module.add_function(wrap_pyfunction!(available_threads, module)?)?;
+    module.add_function(wrap_pyfunction!(threads_variable, module)?)?;
+    module.add_function(wrap_pyfunction!(replay::replay_info, module)?)?;
     Ok(())
 }

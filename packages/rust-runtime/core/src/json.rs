@@ -3,6 +3,7 @@
 //! Two readers that disagree on which of two equal keys counts would replay two models from one
 //! file, so a duplicate is an error here. serde_json stops at 128 levels of nesting.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -83,9 +84,19 @@ impl<'de> Visitor<'de> for JsonVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json, A::Error> {
         let mut entries: Vec<(String, Json)> = Vec::new();
-        let mut seen = std::collections::HashSet::new();
+        // Most objects have few keys; only where there are many does a set pay.
+        const FEW: usize = 16;
+        let mut seen = HashSet::new();
         while let Some(key) = map.next_key::<String>()? {
-            if !seen.insert(key.clone()) {
+            if entries.len() == FEW {
+                seen.extend(entries.iter().map(|(known, _)| known.clone()));
+            }
+            let twice = if entries.len() < FEW {
+                entries.iter().any(|(known, _)| *known == key)
+            } else {
+                !seen.insert(key.clone())
+            };
+            if twice {
                 return Err(de::Error::custom(format_args!(
                     "the key {key:?} is given twice"
                 )));

@@ -43,9 +43,10 @@ pub mod train;
 
 pub use error::{CATALOGUE, CatalogueEntry, Error};
 pub use link::Link;
+pub use mars_earth_dispatch::Instructions;
 pub use plan::Plan;
-pub use replay::{design_matrix, linear_predictor, predict};
-pub use rows::Rows;
+pub use replay::{Output, Replayed, design_matrix, linear_predictor, predict, replay};
+pub use rows::{Rows, Source};
 pub use spec::{
     Feature, MAX_DEGREE, MAX_FEATURES, MAX_JSON_BYTES, MAX_MAGNITUDE, MAX_RESPONSES, MAX_TERMS,
     ModelSpec, Producer, SPEC_VERSION, Side, Term, TermKind, When,

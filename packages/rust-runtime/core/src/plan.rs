@@ -1,20 +1,18 @@
 //! Plan: a model as it is meant. Engines read it and nothing else.
 
 use crate::link::Link;
+use crate::replay::Program;
 use crate::spec::{ModelSpec, Side, TermKind, When};
 
 /// A checked, flat model. Built once from a [`ModelSpec`], never stored.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// One node per term, parents first.
-    pub(crate) nodes: Vec<Node>,
-    /// Nodes that are columns of the design matrix.
-    pub(crate) columns: Vec<usize>,
-    /// `columns.len()` x `n_responses`, row-major.
+    /// What replay evaluates.
+    pub(crate) program: Program,
+    n_columns: usize,
+    /// `n_columns` x `n_responses`, row-major.
     pub(crate) coefficients: Vec<f64>,
     pub(crate) inputs: Vec<Input>,
-    /// Features that some factor reads.
-    pub(crate) used: Vec<usize>,
     pub(crate) allow_missing: bool,
     pub(crate) link: Option<Link>,
     n_responses: usize,
@@ -107,10 +105,10 @@ impl Plan {
                 coefficients.extend_from_slice(values);
             }
         }
-        let used = (0..is_used.len())
+        let used: Vec<usize> = (0..is_used.len())
             .filter(|&feature| is_used[feature])
             .collect();
-        let inputs = spec
+        let inputs: Vec<Input> = spec
             .features
             .iter()
             .map(|feature| Input {
@@ -119,12 +117,19 @@ impl Plan {
                 n_categories: feature.categories.as_ref().map_or(0, Vec::len),
             })
             .collect();
+        let program = Program::new(
+            &nodes,
+            &columns,
+            &coefficients,
+            &inputs,
+            &used,
+            spec.allow_missing,
+        );
         Plan {
-            nodes,
-            columns,
+            program,
+            n_columns: columns.len(),
             coefficients,
             inputs,
-            used,
             allow_missing: spec.allow_missing,
             link: spec.link,
             n_responses,
@@ -143,6 +148,6 @@ impl Plan {
 
     /// Number of columns of the design matrix.
     pub fn n_columns(&self) -> usize {
-        self.columns.len()
+        self.n_columns
     }
 }

@@ -1,6 +1,7 @@
 //! The ModelSpec reader: every rule of `docs/model_spec.md`, every problem reported at once.
 
 use std::collections::HashSet;
+use std::fmt::Arguments;
 
 use crate::error::Error;
 use crate::json::Json;
@@ -109,7 +110,7 @@ impl Reader {
         let producer = find(entries, "producer").map(|value| self.producer(value));
         let allow_missing = match find(entries, "allow_missing") {
             Some(Json::Bool(value)) => Some(*value),
-            other => self.expected("allow_missing", "true or false", other),
+            other => self.expected(format_args!("allow_missing"), "true or false", other),
         };
         let features = self.features(entries);
         let responses = self.responses(entries);
@@ -135,7 +136,7 @@ impl Reader {
     }
 
     fn producer(&mut self, value: &Json) -> Option<Producer> {
-        let entries = self.object("producer", value)?;
+        let entries = self.object(format_args!("producer"), value)?;
         self.unknown_keys("producer.", entries, &["name", "version"]);
         Some(Producer {
             name: self.text("producer.", entries, "name")?,
@@ -144,7 +145,12 @@ impl Reader {
     }
 
     fn features(&mut self, entries: &Entries) -> Option<Vec<Feature>> {
-        let items = self.array("features", find(entries, "features"), 1, MAX_FEATURES)?;
+        let items = self.array(
+            format_args!("features"),
+            find(entries, "features"),
+            1,
+            MAX_FEATURES,
+        )?;
         let mut seen = HashSet::with_capacity(items.len());
         let mut features = Vec::with_capacity(items.len());
         for (i, item) in items.iter().enumerate() {
@@ -164,7 +170,7 @@ impl Reader {
     }
 
     fn feature(&mut self, path: &str, item: &Json) -> Option<Feature> {
-        let entries = self.object(path, item)?;
+        let entries = self.object(format_args!("{path}"), item)?;
         let prefix = format!("{path}.");
         self.unknown_keys(&prefix, entries, &["name", "categories", "impute"]);
         let name = self.text(&prefix, entries, "name");
@@ -173,7 +179,7 @@ impl Reader {
             None => None,
         };
         let impute = match find(entries, "impute") {
-            Some(value) => Some(self.number(&format!("{path}.impute"), value)?),
+            Some(value) => Some(self.number(format_args!("{path}.impute"), value)?),
             None => None,
         };
         if let (Some(categories), Some(code)) = (&categories, impute) {
@@ -193,7 +199,12 @@ impl Reader {
     }
 
     fn responses(&mut self, entries: &Entries) -> Option<Vec<String>> {
-        let items = self.array("responses", find(entries, "responses"), 1, MAX_RESPONSES)?;
+        let items = self.array(
+            format_args!("responses"),
+            find(entries, "responses"),
+            1,
+            MAX_RESPONSES,
+        )?;
         self.distinct_texts("responses", items)
     }
 
@@ -203,7 +214,7 @@ impl Reader {
             return Some(None);
         };
         let Json::Text(name) = value else {
-            return self.expected("link", "a string", Some(value));
+            return self.expected(format_args!("link"), "a string", Some(value));
         };
         let Ok(link) = Link::named(name) else {
             self.problem(format!(
@@ -224,7 +235,7 @@ impl Reader {
     }
 
     fn labels(&mut self, path: &str, value: &Json) -> Option<Vec<String>> {
-        let items = self.array(path, Some(value), 1, MAX_FEATURES)?;
+        let items = self.array(format_args!("{path}"), Some(value), 1, MAX_FEATURES)?;
         self.distinct_texts(path, items)
     }
 
@@ -241,7 +252,7 @@ impl Reader {
                 }
                 Json::Text(text) => texts.push(text.clone()),
                 other => {
-                    self.expected::<()>(&format!("{path}[{i}]"), "a string", Some(other));
+                    self.expected::<()>(format_args!("{path}[{i}]"), "a string", Some(other));
                 }
             }
         }
@@ -254,7 +265,7 @@ impl Reader {
         features: &[Feature],
         n_responses: usize,
     ) -> Option<Vec<Term>> {
-        let items = self.array("terms", find(entries, "terms"), 1, MAX_TERMS)?;
+        let items = self.array(format_args!("terms"), find(entries, "terms"), 1, MAX_TERMS)?;
         let mut terms: Vec<Term> = Vec::with_capacity(items.len());
         let mut degrees: Vec<usize> = Vec::with_capacity(items.len());
         for (i, item) in items.iter().enumerate() {
@@ -283,7 +294,7 @@ impl Reader {
         features: &[Feature],
         n_responses: usize,
     ) -> Option<Term> {
-        let entries = self.object(path, item)?;
+        let entries = self.object(format_args!("{path}"), item)?;
         let prefix = format!("{path}.");
         let kind_name = self.text(&prefix, entries, "kind")?;
         let keys: &[&str] = match kind_name.as_str() {
@@ -305,10 +316,13 @@ impl Reader {
         self.unknown_keys(&prefix, entries, keys);
         let feature = match find(entries, "feature") {
             _ if !keys.contains(&"feature") => 0,
-            Some(value) => {
-                self.index(&format!("{path}.feature"), value, features.len(), "feature")?
-            }
-            None => return self.expected(&format!("{path}.feature"), "a position", None),
+            Some(value) => self.index(
+                format_args!("{path}.feature"),
+                value,
+                features.len(),
+                "feature",
+            )?,
+            None => return self.expected(format_args!("{path}.feature"), "a position", None),
         };
         let categories = features[feature].categories.as_deref();
         if matches!(kind_name.as_str(), "linear" | "hinge") && categories.is_some() {
@@ -323,8 +337,8 @@ impl Reader {
             "hinge" => TermKind::Hinge {
                 feature,
                 knot: match find(entries, "knot") {
-                    Some(value) => self.number(&format!("{path}.knot"), value)?,
-                    None => return self.expected(&format!("{path}.knot"), "a number", None),
+                    Some(value) => self.number(format_args!("{path}.knot"), value)?,
+                    None => return self.expected(format_args!("{path}.knot"), "a number", None),
                 },
                 side: match self.text(&prefix, entries, "side")?.as_str() {
                     "right" => Side::Right,
@@ -339,7 +353,11 @@ impl Reader {
                 };
                 let levels_path = format!("{path}.levels");
                 let Some(value) = find(entries, "levels") else {
-                    return self.expected(&levels_path, "an array of strings", None);
+                    return self.expected(
+                        format_args!("{levels_path}"),
+                        "an array of strings",
+                        None,
+                    );
                 };
                 let levels = self.labels(&levels_path, value)?;
                 for level in &levels {
@@ -363,27 +381,31 @@ impl Reader {
             _ => {
                 let value = find(entries, "parents");
                 let parents_path = format!("{path}.parents");
-                let items = self.array(&parents_path, value, 2, MAX_DEGREE)?;
+                let items = self.array(format_args!("{parents_path}"), value, 2, MAX_DEGREE)?;
                 let mut parents = Vec::with_capacity(items.len());
                 for (i, item) in items.iter().enumerate() {
-                    parents.push(self.parent(&format!("{parents_path}[{i}]"), item, position)?);
+                    parents.push(self.parent(
+                        format_args!("{parents_path}[{i}]"),
+                        item,
+                        position,
+                    )?);
                 }
                 TermKind::Interaction { parents }
             }
         };
         let parent = match find(entries, "parent") {
             Some(value) if keys.contains(&"parent") => {
-                Some(self.parent(&format!("{path}.parent"), value, position)?)
+                Some(self.parent(format_args!("{path}.parent"), value, position)?)
             }
             _ => None,
         };
         let coefficients = match find(entries, "coefficients") {
             Some(value) => {
-                let path = format!("{path}.coefficients");
-                let items = self.array(&path, Some(value), n_responses, n_responses)?;
+                let path = format_args!("{path}.coefficients");
+                let items = self.array(path, Some(value), n_responses, n_responses)?;
                 let mut numbers = Vec::with_capacity(items.len());
                 for (i, item) in items.iter().enumerate() {
-                    numbers.push(self.number(&format!("{path}[{i}]"), item)?);
+                    numbers.push(self.number(format_args!("{path}[{i}]"), item)?);
                 }
                 Some(numbers)
             }
@@ -397,7 +419,7 @@ impl Reader {
     }
 
     /// A parent stands before its child; this alone rules out cycles and self-reference.
-    fn parent(&mut self, path: &str, value: &Json, position: usize) -> Option<usize> {
+    fn parent(&mut self, path: Arguments, value: &Json, position: usize) -> Option<usize> {
         self.index(path, value, position, "earlier term")
     }
 
@@ -405,14 +427,14 @@ impl Reader {
         let Some(value) = find(entries, "fit") else {
             return Some(Vec::new());
         };
-        let entries = self.object("fit", value)?;
+        let entries = self.object(format_args!("fit"), value)?;
         let mut figures = Vec::with_capacity(entries.len());
         for (key, value) in entries {
             match value {
                 Json::Number(number) => figures.push((key.clone(), *number)),
                 other => {
                     let path = format!("fit.{}", shorten(key));
-                    self.expected::<()>(&path, "a number", Some(other));
+                    self.expected::<()>(format_args!("{path}"), "a number", Some(other));
                 }
             }
         }
@@ -434,7 +456,7 @@ impl Reader {
         }
     }
 
-    fn object<'j>(&mut self, path: &str, value: &'j Json) -> Option<&'j Entries> {
+    fn object<'j>(&mut self, path: Arguments, value: &'j Json) -> Option<&'j Entries> {
         match value {
             Json::Object(entries) => Some(entries),
             other => self.expected(path, "an object", Some(other)),
@@ -443,7 +465,7 @@ impl Reader {
 
     fn array<'j>(
         &mut self,
-        path: &str,
+        path: Arguments,
         value: Option<&'j Json>,
         least: usize,
         most: usize,
@@ -473,11 +495,11 @@ impl Reader {
                 self.problem(format!("{prefix}{key}: is empty"));
                 None
             }
-            other => self.expected(&format!("{prefix}{key}"), "a string", other),
+            other => self.expected(format_args!("{prefix}{key}"), "a string", other),
         }
     }
 
-    fn number(&mut self, path: &str, value: &Json) -> Option<f64> {
+    fn number(&mut self, path: Arguments, value: &Json) -> Option<f64> {
         match value {
             Json::Number(number) if number.abs() <= MAX_MAGNITUDE => Some(*number),
             Json::Number(number) => {
@@ -490,7 +512,7 @@ impl Reader {
         }
     }
 
-    fn index(&mut self, path: &str, value: &Json, below: usize, what: &str) -> Option<usize> {
+    fn index(&mut self, path: Arguments, value: &Json, below: usize, what: &str) -> Option<usize> {
         match value {
             Json::Number(number)
                 if number.fract() == 0.0 && *number >= 0.0 && *number < below as f64 =>
@@ -515,7 +537,7 @@ impl Reader {
         None
     }
 
-    fn expected<T>(&mut self, path: &str, wanted: &str, found: Option<&Json>) -> Option<T> {
+    fn expected<T>(&mut self, path: Arguments, wanted: &str, found: Option<&Json>) -> Option<T> {
         let found = found.map_or("nothing", Json::type_name);
         self.problem(format!("{path}: expected {wanted}, found {found}"));
         None

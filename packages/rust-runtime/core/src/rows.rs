@@ -1,15 +1,44 @@
-//! A read-only view of a table of float64 values.
+//! A read-only view of a table of numbers.
+
+use std::fmt;
 
 use crate::error::Error;
 
-/// A table in the caller's memory: value (i, j) lies at `i * row_stride + j * column_stride`.
+/// A table that hands out its columns as float64, whatever it is made of.
+pub trait Source: Sync {
+    /// Copy rows `from..from + out.len()` of column `j`.
+    fn copy_column(&self, j: usize, from: usize, out: &mut [f64]);
+}
+
+/// A table in the caller's memory.
+///
+/// Values of a slice lie at `i * row_stride + j * column_stride`; float32 values are widened as they
+/// are read, which is exact.
 #[derive(Debug, Clone, Copy)]
 pub struct Rows<'a> {
-    data: &'a [f64],
+    values: Values<'a>,
     n_rows: usize,
     n_columns: usize,
     row_stride: usize,
     column_stride: usize,
+}
+
+/// Where the values of a table lie.
+#[derive(Clone, Copy)]
+pub(crate) enum Values<'a> {
+    F64(&'a [f64]),
+    F32(&'a [f32]),
+    Source(&'a dyn Source),
+}
+
+impl fmt::Debug for Values<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Values::F64(data) => write!(out, "{} float64 values", data.len()),
+            Values::F32(data) => write!(out, "{} float32 values", data.len()),
+            Values::Source(_) => out.write_str("a source of columns"),
+        }
+    }
 }
 
 impl<'a> Rows<'a> {
@@ -31,6 +60,40 @@ impl<'a> Rows<'a> {
         row_stride: usize,
         column_stride: usize,
     ) -> Result<Self, Error> {
+        let strides = (row_stride, column_stride);
+        Self::checked(Values::F64(data), data.len(), n_rows, n_columns, strides)
+    }
+
+    /// As [`Rows::strided`], of float32 values.
+    pub fn strided_f32(
+        data: &'a [f32],
+        n_rows: usize,
+        n_columns: usize,
+        row_stride: usize,
+        column_stride: usize,
+    ) -> Result<Self, Error> {
+        let strides = (row_stride, column_stride);
+        Self::checked(Values::F32(data), data.len(), n_rows, n_columns, strides)
+    }
+
+    /// View a table that hands out its columns.
+    pub fn from_source(source: &'a dyn Source, n_rows: usize, n_columns: usize) -> Self {
+        Rows {
+            values: Values::Source(source),
+            n_rows,
+            n_columns,
+            row_stride: 0,
+            column_stride: 0,
+        }
+    }
+
+    fn checked(
+        values: Values<'a>,
+        length: usize,
+        n_rows: usize,
+        n_columns: usize,
+        (row_stride, column_stride): (usize, usize),
+    ) -> Result<Self, Error> {
         let last = if n_rows == 0 || n_columns == 0 {
             Some(0)
         } else {
@@ -41,16 +104,16 @@ impl<'a> Rows<'a> {
                 .and_then(|last| last.checked_add(1))
         };
         match last {
-            Some(needed) if needed <= data.len() => Ok(Rows {
-                data,
+            Some(needed) if needed <= length => Ok(Rows {
+                values,
                 n_rows,
                 n_columns,
                 row_stride,
                 column_stride,
             }),
             _ => Err(Error::ShapeMismatch(format!(
-                "{n_rows} x {n_columns} values do not fit into {} values; check shape and strides",
-                data.len()
+                "{n_rows} x {n_columns} values do not fit into {length} values; check shape and \
+                 strides"
             ))),
         }
     }
@@ -65,26 +128,51 @@ impl<'a> Rows<'a> {
         self.n_columns
     }
 
+    /// Where the values lie, and the strides between rows and between columns.
+    #[inline(always)]
+    pub(crate) fn parts(&self) -> (Values<'a>, usize, usize) {
+        (self.values, self.row_stride, self.column_stride)
+    }
+
     /// Value at row `i`, column `j`.
     #[inline(always)]
     pub fn get(&self, i: usize, j: usize) -> f64 {
-        self.data[i * self.row_stride + j * self.column_stride]
+        match self.values {
+            Values::F64(data) => data[i * self.row_stride + j * self.column_stride],
+            Values::F32(data) => data[i * self.row_stride + j * self.column_stride].into(),
+            Values::Source(source) => {
+                let mut value = [0.0];
+                source.copy_column(j, i, &mut value);
+                value[0]
+            }
+        }
     }
 
     /// Copy rows `from..from + out.len()` of column `j`.
     #[inline]
     pub fn copy_column(&self, j: usize, from: usize, out: &mut [f64]) {
-        let start = from * self.row_stride + j * self.column_stride;
         if out.is_empty() {
             return;
         }
-        if self.row_stride == 1 {
-            out.copy_from_slice(&self.data[start..start + out.len()]);
-        } else {
-            let values = self.data[start..].iter().step_by(self.row_stride);
-            for (slot, value) in out.iter_mut().zip(values) {
-                *slot = *value;
+        let start = from * self.row_stride + j * self.column_stride;
+        match self.values {
+            Values::F64(data) if self.row_stride == 1 => {
+                out.copy_from_slice(&data[start..start + out.len()]);
             }
+            Values::F64(data) => widen(&data[start..], self.row_stride, out),
+            Values::F32(data) => widen(&data[start..], self.row_stride, out),
+            Values::Source(source) => source.copy_column(j, from, out),
         }
+    }
+}
+
+/// Copy every `stride`th value, widened to float64. A stride of 0 repeats the first.
+#[inline(always)]
+fn widen<T: Copy + Into<f64>>(data: &[T], stride: usize, out: &mut [f64]) {
+    if stride == 0 {
+        return out.fill(data[0].into());
+    }
+    for (slot, value) in out.iter_mut().zip(data.iter().step_by(stride)) {
+        *slot = (*value).into();
     }
 }

@@ -1,4 +1,4 @@
-//! A pool per call, bounded by what the process may use (H1, not claimed: no gain is measured).
+//! A pool per call, bounded by what the process may use (H1, not claimed).
 
 use crate::error::Error;
 
@@ -7,15 +7,22 @@ pub fn available_threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Run `work` in a bounded pool that ends with the call.
+/// Threads to help the calling one, or None where one thread is asked for, allowed or had.
 ///
 /// A pool of its own survives a fork of the caller between calls and starts nothing at import.
-/// Where the system refuses threads the work runs on the calling thread.
-pub(crate) fn with_pool<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
-    match pool(threads) {
-        Some(pool) => pool.install(work),
-        None => work(),
+pub(crate) fn helpers(threads: usize) -> Option<rayon::ThreadPool> {
+    if threads <= 1 {
+        return None;
     }
+    // Asked late: the control group is read from files each time.
+    let bounded = threads.min(available_threads());
+    (bounded > 1)
+        .then(|| {
+            rayon::ThreadPoolBuilder::new()
+                .num_threads(bounded - 1)
+                .build()
+        })
+        .and_then(Result::ok)
 }
 
 /// A pool of `threads`, or None where one thread is asked for, allowed or had.
