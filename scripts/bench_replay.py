@@ -38,7 +38,7 @@ TARGETS: dict[str, tuple[str, float]] = {
     "additive_mars_earth_1_0_4_over_ours": ("at least", 300),
     "products_r_earth_over_ours": ("at least", 15),
     "products_mars_earth_1_0_4_over_ours": ("at least", 15),
-    "additive_two_threads_gain": ("at least", 1.8),
+    "additive_one_over_two_threads": ("at least", 1.8),
     "one_row_python_seconds": ("at most", 5e-6),
     "load_1000_terms_seconds": ("at most", 2e-3),
 }
@@ -149,7 +149,8 @@ def through_python(specs: dict[str, Spec], X: Any, runs: int) -> dict[str, Any]:
 
         found[name] = {"cpu_seconds": spread(timed(call, runs, time.process_time))}
         found[name]["checksum"] = float(values.sum())
-        found[name]["memory"] = earth.replay_info()
+        if name == "additive":
+            found[name]["memory"] = earth.replay_info()
     model, row = earth.load_model(specs["additive"]), X[:1].copy()
 
     def thousand() -> None:
@@ -219,11 +220,11 @@ def measure(options: argparse.Namespace, folder: Path, specs: dict[str, Spec]) -
         "mars_earth_1_0_4": predecessor(options.peer, folder, options.runs),
     }
     figures = {
-        # Bytes read and written in a second, over bytes read in a second by the plain sum.
+        # Bytes that come and go, over the bytes of the plain sum in the same time.
         "additive_of_read_rate": (COLUMNS + 1) / COLUMNS / over(seconds, "additive", "read"),
         "additive_of_read_rate_input_alone": 1 / over(seconds, "additive", "read"),
-        "additive_two_threads_gain": over(seconds, "additive", "additive_two_threads"),
-        "products_two_threads_gain": over(seconds, "products", "products_two_threads"),
+        "additive_one_over_two_threads": over(seconds, "additive", "additive_two_threads"),
+        "products_one_over_two_threads": over(seconds, "products", "products_two_threads"),
         "one_row_python_seconds": ours["one_row_seconds"]["median"],
         "load_1000_terms_seconds": float(np.median(seconds["load"])),
     }
@@ -236,7 +237,7 @@ def measure(options: argparse.Namespace, folder: Path, specs: dict[str, Spec]) -
         "about": "Seconds of replay beside a read of the same bytes, R earth and mars-earth 1.0.4.",
         "written_by": "nox -s bench",
         "host_class": host_class(ROOT),
-        "instructions": ours["additive"]["memory"]["instructions"],
+        "instructions": f"{ours['additive']['memory'].pop('instructions')} (H1, not claimed)",
         "load_before": round(load, 2),
         "versions": f"mars-earth {earth.__version__}, Python {platform.python_version()}, "
         f"NumPy {np.__version__}",
@@ -266,14 +267,18 @@ def measure(options: argparse.Namespace, folder: Path, specs: dict[str, Spec]) -
 def options_of(record: dict[str, Any]) -> dict[str, list[str]]:
     """Say of each check what its evidence record holds."""
     figures = record["figures"]
-    gain = figures["additive_two_threads_gain"]
-    enough = ["--outcome=pass"] if gain >= TARGETS["additive_two_threads_gain"][1] else [
+    gain = figures["additive_one_over_two_threads"]
+    enough = ["--outcome=pass"] if gain >= TARGETS["additive_one_over_two_threads"][1] else [
         "--outcome=fail", f"--reason=two threads gain {gain:.2f}; see the load of the machine"
     ]  # fmt: skip
+    ratios = {name: value for name, value in figures.items() if "two_threads" in name}
     kernels = {f"{name}_median_seconds": v["median"] for name, v in record["kernels"].items()}
     return {
         "bench-replay": ["--outcome=pass", *_named(kernels)],
-        "bench-threads": [*enough, *_named({n: v for n, v in figures.items() if "gain" in n})],
+        "bench-threads": [
+            *enough,
+            *_named({n: v for n, v in figures.items() if "two_threads" in n}),
+        ],
         "bench-memory": ["--outcome=pass", *_named(record["memory"])],
     }
 
