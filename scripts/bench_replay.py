@@ -220,7 +220,7 @@ def measure(options: argparse.Namespace, folder: Path, specs: dict[str, Spec]) -
         "mars_earth_1_0_4": predecessor(options.peer, folder, options.runs),
     }
     figures = {
-        # Bytes that come and go, over the bytes of the plain sum in the same time.
+        # All that is moved, input and result, against the input alone of the plain sum.
         "additive_of_read_rate": (COLUMNS + 1) / COLUMNS / over(seconds, "additive", "read"),
         "additive_of_read_rate_input_alone": 1 / over(seconds, "additive", "read"),
         "additive_one_over_two_threads": over(seconds, "additive", "additive_two_threads"),
@@ -275,10 +275,7 @@ def options_of(record: dict[str, Any]) -> dict[str, list[str]]:
     kernels = {f"{name}_median_seconds": v["median"] for name, v in record["kernels"].items()}
     return {
         "bench-replay": ["--outcome=pass", *_named(kernels)],
-        "bench-threads": [
-            *enough,
-            *_named({n: v for n, v in figures.items() if "two_threads" in n}),
-        ],
+        "bench-threads": [*enough, *_named(ratios)],
         "bench-memory": ["--outcome=pass", *_named(record["memory"])],
     }
 
