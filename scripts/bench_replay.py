@@ -38,7 +38,7 @@ TARGETS: dict[str, tuple[str, float]] = {
     "additive_mars_earth_1_0_4_over_ours": ("at least", 300),
     "products_r_earth_over_ours": ("at least", 15),
     "products_mars_earth_1_0_4_over_ours": ("at least", 15),
-    "additive_two_threads_gain": ("at least", 1.8),
+    "additive_bound_1_over_bound_2": ("at least", 1.8),
     "one_row_python_seconds": ("at most", 5e-6),
     "load_1000_terms_seconds": ("at most", 2e-3),
 }
@@ -149,7 +149,8 @@ def through_python(specs: dict[str, Spec], X: Any, runs: int) -> dict[str, Any]:
 
         found[name] = {"cpu_seconds": spread(timed(call, runs, time.process_time))}
         found[name]["checksum"] = float(values.sum())
-        found[name]["memory"] = earth.replay_info()
+        if name == "additive":
+            found[name]["memory"] = earth.replay_info()
     model, row = earth.load_model(specs["additive"]), X[:1].copy()
 
     def thousand() -> None:
@@ -209,6 +210,8 @@ def measure(options: argparse.Namespace, folder: Path, specs: dict[str, Spec]) -
     rules = thresholds(ROOT)
     load = os.getloadavg()[0]
     X = np.fromfile(folder / "x", dtype="<f8").reshape(COLUMNS, ROWS).T.copy()
+    # First, as an allocator keeps what a replay gave back and hands it to the next.
+    held = memory(earth.load_model(specs["additive"]), X)
     runs = [kernels(folder, rules.rounds) for _ in range(rules.attempts)]
     seconds = {name: [s for run in runs for s in run[name]] for name in runs[0]}
     ours = through_python(specs, X, options.runs)
@@ -217,9 +220,11 @@ def measure(options: argparse.Namespace, folder: Path, specs: dict[str, Spec]) -
         "mars_earth_1_0_4": predecessor(options.peer, folder, options.runs),
     }
     figures = {
-        "additive_of_read_rate": 1 / over(seconds, "additive", "read"),
-        "additive_two_threads_gain": over(seconds, "additive", "additive_two_threads"),
-        "products_two_threads_gain": over(seconds, "products", "products_two_threads"),
+        # All that is moved, input and result, against the input alone of the plain sum.
+        "additive_of_read_rate": (COLUMNS + 1) / COLUMNS / over(seconds, "additive", "read"),
+        "additive_of_read_rate_input_alone": 1 / over(seconds, "additive", "read"),
+        "additive_bound_1_over_bound_2": over(seconds, "additive", "additive_two_threads"),
+        "products_bound_1_over_bound_2": over(seconds, "products", "products_two_threads"),
         "one_row_python_seconds": ours["one_row_seconds"]["median"],
         "load_1000_terms_seconds": float(np.median(seconds["load"])),
     }
@@ -232,7 +237,7 @@ def measure(options: argparse.Namespace, folder: Path, specs: dict[str, Spec]) -
         "about": "Seconds of replay beside a read of the same bytes, R earth and mars-earth 1.0.4.",
         "written_by": "nox -s bench",
         "host_class": host_class(ROOT),
-        "instructions": ours["additive"]["memory"]["instructions"],
+        "instructions": f"{ours['additive']['memory'].pop('instructions')} (H1, not claimed)",
         "load_before": round(load, 2),
         "versions": f"mars-earth {earth.__version__}, Python {platform.python_version()}, "
         f"NumPy {np.__version__}",
@@ -253,7 +258,7 @@ def measure(options: argparse.Namespace, folder: Path, specs: dict[str, Spec]) -
             for work, reference in rules.pairs.items()
         },
         "kernels": {name: spread(values) for name, values in seconds.items()},
-        "memory": memory(earth.load_model(specs["additive"]), X),
+        "memory": held,
         "python": ours,
         "peers": peers,
     }
@@ -262,14 +267,15 @@ def measure(options: argparse.Namespace, folder: Path, specs: dict[str, Spec]) -
 def options_of(record: dict[str, Any]) -> dict[str, list[str]]:
     """Say of each check what its evidence record holds."""
     figures = record["figures"]
-    gain = figures["additive_two_threads_gain"]
-    enough = ["--outcome=pass"] if gain >= TARGETS["additive_two_threads_gain"][1] else [
+    gain = figures["additive_bound_1_over_bound_2"]
+    enough = ["--outcome=pass"] if gain >= TARGETS["additive_bound_1_over_bound_2"][1] else [
         "--outcome=fail", f"--reason=two threads gain {gain:.2f}; see the load of the machine"
     ]  # fmt: skip
+    ratios = {name: value for name, value in figures.items() if "bound_2" in name}
     kernels = {f"{name}_median_seconds": v["median"] for name, v in record["kernels"].items()}
     return {
         "bench-replay": ["--outcome=pass", *_named(kernels)],
-        "bench-threads": [*enough, *_named({n: v for n, v in figures.items() if "gain" in n})],
+        "bench-threads": [*enough, *_named(ratios)],
         "bench-memory": ["--outcome=pass", *_named(record["memory"])],
     }
 

@@ -1,5 +1,6 @@
 """Replay holds for all models: it is the floor, whatever the layout and the blocks."""
 
+import copy
 import sys
 from pathlib import Path
 
@@ -63,7 +64,7 @@ JSON = st.recursive(
 @given(st.data())
 def test_a_damaged_model_is_refused_or_replays(data):
     """Replace any part of a valid model by any JSON: a typed error, or a model that replays."""
-    spec = data.draw(specs())
+    spec = copy.deepcopy(data.draw(specs()))  # parts of a drawn model are shared
     target, key = spec, data.draw(st.sampled_from(sorted(spec)))
     while isinstance(target[key], (dict, list)) and target[key] and data.draw(st.booleans()):
         target = target[key]
@@ -123,3 +124,16 @@ def test_float32_is_widened_as_it_is_read(data):
         expected = pymars.predict(spec, single.astype(np.float64))
     for view in (single, np.asfortranarray(single), single[::-1][::-1]):
         assert np.array_equal(pymars.predict(spec, view), expected, equal_nan=True)
+
+
+@given(st.data())
+def test_no_size_of_a_batch_and_no_bound_changes_a_bit(data):
+    spec = data.draw(specs())
+    rows = data.draw(rows_for(spec))
+    expected = pymars.predict(spec, rows)
+    limit = data.draw(st.integers(1, 2048))
+    bound = data.draw(st.integers(1, 8))
+    found = list(pymars.predict_batches(spec, rows, memory_limit=limit, threads=bound))
+    assert sum(map(len, found)) == len(rows)
+    if found:
+        assert np.array_equal(np.concatenate(found), expected, equal_nan=True)
