@@ -202,8 +202,8 @@ def spread(values: list[float]) -> dict[str, float]:
 
 def itself(runs: int, largest: int) -> dict[str, Any]:
     """Compare the engine with itself: sizes, bins beside all knots, a pool beside none."""
-    settings = {"max_degree": 2, "max_terms": 21, "thresh": 0.001}
-    kinds = {"exact": settings, "bins": {**settings, "knots": "hist"}}
+    settings: dict[str, Any] = {"max_degree": 2, "max_terms": 21, "thresh": 0.001}
+    kinds: dict[str, dict[str, Any]] = {"exact": settings, "bins": {**settings, "knots": "hist"}}
     pools = (1, 2) if len(os.sched_getaffinity(0)) >= 2 else (1,)
     found: dict[str, Any] = {"settings": settings, "sizes": []}
     for n in (10_000, 100_000, largest, 10 * largest):

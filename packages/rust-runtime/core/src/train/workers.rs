@@ -1,4 +1,4 @@
-//! The threads of one fit (H1, not claimed: no gain is recorded yet).
+//! The threads of one fit (H1, not claimed; `docs/benchmarks/training.json` has what a second one gains).
 //!
 //! Work is cut the same way for any number of threads and put together in the order of the parts, so
 //! the result does not depend on that number.
