@@ -143,23 +143,27 @@ def read_dcf(_name: str, text: str, _hint: Hint) -> Document:
     return Document(tuple(sorted(found, key=lambda u: u.line)), problems=tuple(problems[:1]))
 
 
-def flatten(keys: tuple[str, ...], value: Any, line_of: Callable[[Any], int]) -> Iterator[Unit]:
-    """Yield the units of plain data, depth first."""
+def flatten(keys: tuple[str, ...], value: Any, line_of: Callable[[Any], int]) -> list[Unit]:
+    """Return the units of plain data, depth first."""
+    found: list[Unit] = []
+    _flatten(keys, value, line_of, found)
+    return found
+
+
+def _flatten(
+    keys: tuple[str, ...], value: Any, line_of: Callable[[Any], int], found: list[Unit]
+) -> None:
     if isinstance(value, dict):
         for key, inner in value.items():
-            yield from flatten((*keys, str(key)), inner, line_of)
+            _flatten((*keys, str(key)), inner, line_of, found)
     elif isinstance(value, (list, tuple, set)):
         # A long row of numbers says what its first one says.
         numbers = len(value) > _ROW and _numeric(value)
         for inner in [*value][:1] if numbers else value:
-            yield from flatten(keys, inner, line_of)
+            _flatten(keys, inner, line_of, found)
     else:
-        text = (
-            {True: "true", False: "false", None: "null"}.get(value, str(value))
-            if (value is None or isinstance(value, bool))
-            else str(value)
-        )
-        yield from leaf(keys, text, line_of(value))
+        text = _WRITTEN[value] if value is None or isinstance(value, bool) else str(value)
+        found += leaf(keys, text, line_of(value))
 
 
 def _numeric(value: Collection[Any]) -> bool:
@@ -168,6 +172,9 @@ def _numeric(value: Collection[Any]) -> bool:
     if kinds <= _NUMBERS:
         return True
     return kinds == {list} and all({*map(type, inner)} <= _NUMBERS for inner in value)
+
+
+_WRITTEN = {True: "true", False: "false", None: "null"}
 
 
 def leaf(keys: tuple[str, ...], text: str, line: int) -> Iterator[Unit]:
