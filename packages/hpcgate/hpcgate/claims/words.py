@@ -47,10 +47,15 @@ _SHAPES = (
     r"|(?P<dash>\s--?\s|—|–)"
     r"|(?P<mark>[^\w\s`*_\-])|(?P<hyphens>--)"
 )
-_WORD = re.compile(rf"(?P<name>{_NAMES})|(?P<word>[^\W\d_]\w*?)(?P<not>n['’]t)\b|{_SHAPES}")
+# A citation, as in a paper, is no part of its sentence.
+_WORD = re.compile(
+    rf"(?P<cited>\[-?@[^\]\n]{{1,200}}\])|(?P<name>{_NAMES})|(?P<word>[^\W\d_]\w*?)(?P<not>n['’]t)\b|{_SHAPES}"
+)
 # Most texts hold no name and no contraction, and are not searched for them at each word.
 _PLAIN = re.compile(_SHAPES)
-_UNCOMMON = re.compile(rf"\.(?:{_ENDINGS})\b|/[\w./-]{{0,120}}\*|nox -|[hH][0-4]-|[^\W\d_]n['’]t\b")
+_UNCOMMON = re.compile(
+    rf"\.(?:{_ENDINGS})\b|/[\w./-]{{0,120}}\*|nox -|[hH][0-4]-|\[-?@|[^\W\d_]n['’]t\b"
+)
 _BREAK = re.compile(r"(?<=[.!?])[\"”')\]]*\s+(?=[\"“'(\[`*_]*[A-Z0-9])|(?<=[.!?])[\"”')\]]*\s*$")
 _SHORT = re.compile(
     r"(?:\b(?:e\.g|i\.e|et al|vs|cf|Fig|fig|approx|resp|Dr|Prof|Eq|Sec|incl)|\b[A-Z])\.$"
