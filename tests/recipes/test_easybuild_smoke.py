@@ -27,7 +27,8 @@ from hpcgate.lanes.easybuild_stages import stages, upstream_tests
 
 from .conftest import ROOT, Checkout
 
-STAGES = {stage.name for stage in stages("mars-earth", "2.0.0", "gfbf-2025b")}
+COMMANDS = {stage.name: stage.commands for stage in stages("mars-earth", "2.0.0", "gfbf-2025b")}
+STAGES = set(COMMANDS)
 REPORT = {
     "tests": [{"name": "replays", "passed": True, "detail": "95 cases"}],
     "versions": {"numpy": "2.3.2"},
@@ -48,6 +49,11 @@ class FakeRoom:
     def __init__(self, answers: dict[str, Result]) -> None:
         self.answers = {"use_module.py": ran(json.dumps(REPORT)), **answers}
         self.commands: list[str] = []
+        self.prefixes: list[Path] = []
+
+    def ran(self, stage: str) -> bool:
+        """Say whether the commands of a stage were typed."""
+        return any(command.endswith(COMMANDS[stage]) for command in self.commands)
 
     def run(self, command: list[str] | str, **_: Any) -> Result:
         text = command if isinstance(command, str) else " ".join(command)
@@ -70,7 +76,9 @@ def session(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> Callable[...
         room = FakeRoom(answers or {})
 
         @contextlib.contextmanager
-        def opened(*_: Any, **__: Any) -> Iterator[FakeRoom]:
+        def opened(*_: Any, writable: dict[Path, str], **__: Any) -> Iterator[FakeRoom]:
+            (prefix,) = [here for here, there in writable.items() if there == "/mnt/prefix"]
+            room.prefixes.append(prefix)
             yield room
 
         monkeypatch.setattr(easybuild_smoke, "open_room", opened)
@@ -125,8 +133,19 @@ def test_a_failing_build_ends_the_session_and_names_the_log(
     (entry,) = load(checkout.root)
     assert entry.outcome == "fail"
     assert entry.reason == "build: no gcc; see build/logs/smoke-easybuild/build.log"
-    assert not any("module load mars-earth" in command for command in room.commands)
+    assert not room.ran("use") and not room.ran("sanity-check")
     assert "no gcc" in (checkout.root / "build/logs/smoke-easybuild/build.log").read_text()
+
+
+def test_the_stages_aside_have_a_prefix_of_their_own(
+    session: Callable[..., FakeRoom], checkout: Checkout
+) -> None:
+    room = session({"EASYBUILD_DISABLE_RPATH=1\neb": ran("ERROR: no space left\n", 1)})
+    assert len(set(room.prefixes)) == 2
+    (entry,) = load(checkout.root)
+    assert entry.run.failed == ("second-build",)
+    assert not room.ran("failed-rebuild") and not room.ran("rebuild")
+    assert room.ran("module-only")
 
 
 def test_the_compiler_s_own_words_are_found(

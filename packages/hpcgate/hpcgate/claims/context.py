@@ -50,7 +50,7 @@ _BEHIND = word_set(
 _TAKES = word_set(
     "use uses using work works run runs support supports exploit exploits take takes handle"
     " handles like likes love loves help helps accept accepts have has want welcome welcomes"
-    " enjoy enjoys benefit benefits offer offers"
+    " enjoy enjoys benefit benefits profit profits offer offers"
 )
 _KINDS = word_set(
     "standard specification protocol platform library framework toolkit processor term word"
@@ -85,7 +85,14 @@ _SUCCEEDS = word_set(
     "replacement alternative substitute successor heir in port rewrite reimplementation switch move"
     " switched switching moved moving migration migrating migrated change changed changing"
 )
+# "It belongs to XGBoost", "it is available in XGBoost".
+_ELSEWHERE = {
+    *(("belongs", "to"), ("belong", "to"), ("available", "in"), ("offered", "by")),
+    *(("implemented", "in"), ("found", "in"), ("provided", "by"), ("exists", "in")),
+}
 _SEND = word_set("see try prefer consider")
+# "Which the code does not attempt."
+_UNDONE = word_set("attempt try do happen exist")
 _EXTEND = word_set("too likewise same also")
 # "We follow" repeats what was said; "we follow its style guide" does not.
 _FOLLOW = word_set("follows follow joins matches")
@@ -115,7 +122,8 @@ def owner(reading: Reading, clause: Clause, inherited: Owner) -> Owner:
     ours = [m for m in ours if not any(o.start <= m.start < o.end for o in others)]
     if reading.low(clause.start) in _INVERTED and reading.low(clause.start + 1) in _AUXILIARY:
         limit = clause.end
-    if any(m.start < limit for m in ours) or reading.low(clause.start) == "both":
+    both_of = reading.low(clause.start) == "both" and reading.low(clause.start + 1) == "of"
+    if any(m.start < limit for m in ours) or (reading.low(clause.start) == "both" and not both_of):
         return "ours"
     if reading.low(clause.start) == "not" and reading.within("harmless", clause):
         return "ours"
@@ -124,13 +132,14 @@ def owner(reading: Reading, clause: Clause, inherited: Owner) -> Owner:
     if _with_another(reading, clause, others):
         return "other"
     if any(m.start < limit for m in others) and not _compared(reading, clause):
-        return "ours" if _enabled(reading, clause, ours, limit) else "other"
+        lent = _enabled(reading, clause, ours, limit) or _here_too(reading, clause)
+        return "ours" if lent else "other"
     if _tool_itself(reading, clause, verb):
         return "other"
     first = reading.low(clause.start)
     if first in _RELATIVES and any(m.end + 1 == clause.start for m in reading.group("others")):
         return "other"
-    if first in _PRONOUNS or clause.link in ("which", "who", "that", "and", "because"):
+    if first in _PRONOUNS or both_of or clause.link in ("which", "who", "that", "and", "because"):
         return inherited
     if verb is not None and not ours and foreign_name(reading, clause.start, verb):
         return "other"
@@ -146,6 +155,15 @@ def _tool_itself(reading: Reading, clause: Clause, verb: int | None) -> bool:
         and reading.low(verb) not in _STATED
         and not any(reading.low(i) in _OUR_THINGS for i in range(clause.start, clause.end))
         and not reading.within("ours", clause)
+    )
+
+
+def _here_too(reading: Reading, clause: Clause) -> bool:
+    """Whether what is said of another project holds here as well."""
+    return any(
+        reading.low(i) == "here"
+        and (reading.low(i + 1) in ("too", "also", "as") or reading.low(i - 1) == "also")
+        for i in range(clause.start, clause.end)
     )
 
 
@@ -171,15 +189,14 @@ def _measured_against(reading: Reading, match: Match) -> bool:
         return True
     while reading.low(before) in ("the", "a", "an", "its", "that"):
         before -= 1
+    if reading.low(before) in ("in", "with", "by") and reading.low(before - 1) == "than":
+        return True
     return reading.low(before) in ("than", "over", "versus", "vs", "as")
 
 
 def _sent_away(reading: Reading, others: list[Match]) -> bool:
     """Whether a clause points to another project: `It belongs to XGBoost`."""
-    if any(
-        reading.low(m.start - 1) == "to" and reading.low(m.start - 2) in ("belongs", "belong")
-        for m in others
-    ):
+    if any((reading.low(m.start - 2), reading.low(m.start - 1)) in _ELSEWHERE for m in others):
         return True
     words = [reading.low(m.start - 1) for m in others]
     wanted = reading.low(0) in ("for", "if")
@@ -256,13 +273,16 @@ def ellipsis(reading: Reading, clause: Clause) -> Status:
     if not words or len(words) > 9:
         return ""
     last = reading.low(words[-1])
+    if last in _UNDONE and reading.low(words[-2]) == "not":
+        return "deny"
     extends = any(
         reading.low(i) in _EXTEND
         or (reading.low(i) in _FOLLOW and (i == words[-1] or reading.low(i + 1) in _FOLLOWED))
         for i in range(clause.start, clause.end)
     )
     head = [reading.low(i) for i in words]
-    if _takes_it(head):
+    named = bool(reading.within("ours", clause))
+    if _takes_it(head, named):
         return "affirm"
     if head[0] in ("it", "they", "one") and head[-1] in _WELCOME:
         return "affirm"
@@ -273,13 +293,12 @@ def ellipsis(reading: Reading, clause: Clause) -> Status:
     if last in _AUXILIARY and len(words) > 1:
         return "affirm"
     inverted = [a for a, b in pairwise(head) if a in ("so", "as", "and") and b in _AUXILIARY]
-    named = bool(reading.within("ours", clause))
     return "affirm" if named and (inverted or extends) else ""
 
 
-def _takes_it(head: list[str]) -> bool:
+def _takes_it(head: list[str], ours: bool) -> bool:
     """Whether a clause takes up what was named before: `it will use one`, `they work since 0.3`."""
-    if _NEGATIONS & {*head} or head[0] not in _SUBJECTS:
+    if _NEGATIONS & {*head} or not (ours or head[0] in _SUBJECTS):
         return False
     verbs = [i for i, word in enumerate(head) if i and word in _TAKES]
     if not verbs:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from itertools import chain
 
 from hpcgate.claims.phrases import Choice, Items, parser_of
 from hpcgate.claims.words import JOINED, readings, word_set
@@ -50,17 +51,12 @@ class FirstLook:
             for word in needs[-1]:
                 self._beside.setdefault(word, set()).add(tuple(needs[:-1]))
             self._vocabulary.update(*needs)
-        self._seen: dict[str, tuple[str, ...]] = {}
+        self._meanings = _Meanings(self._vocabulary)
 
     def may_hold(self, text: str) -> bool:
         """Whether some phrase finds all its words in a text, in whatever order."""
-        held: set[str] = set()
-        seen = self._seen
-        for word in {*_WORDS.findall(_opened(text.lower()))}:
-            try:
-                held.update(seen[word])
-            except KeyError:
-                held.update(self._meanings(word))
+        words = {*_WORDS.findall(_opened(text.lower()))}
+        held = {*chain.from_iterable(map(self._meanings.__getitem__, words))}
         if not held:
             return False
         held.add("path")
@@ -73,14 +69,20 @@ class FirstLook:
                     return True
         return False
 
-    def _meanings(self, word: str) -> tuple[str, ...]:
-        """Return the steps that a word may take, read as one word or as two."""
-        if len(self._seen) > _KEPT:
-            self._seen.clear()
+
+class _Meanings(dict[str, tuple[str, ...]]):
+    """The steps that a word may take, read as one word or as two; worked out once a word."""
+
+    def __init__(self, vocabulary: set[str]) -> None:
+        self._vocabulary = vocabulary
+
+    def __missing__(self, word: str) -> tuple[str, ...]:
+        if len(self) > _KEPT:
+            self.clear()
         joined = JOINED.match(word)
         parts = (word, joined[0], word[joined.end() :]) if joined else (word,)
         steps = {step for part in parts for step in readings(part)}
-        self._seen[word] = found = tuple(steps & self._vocabulary)
+        self[word] = found = tuple(steps & self._vocabulary)
         return found
 
 

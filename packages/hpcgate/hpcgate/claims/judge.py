@@ -161,7 +161,7 @@ class Judge:
             return True
         reply = answer(self.lexicon, following)
         if reply:
-            return reply != "affirm"
+            return reply != "affirm" and not _BUT_GIVEN.match(following)
         first = first_sentence(following)
         if first is None:
             return True
@@ -242,6 +242,12 @@ _WHY_NO = re.compile(r"\W*why (?:not?|isn't|is there no|are there no)\b", re.IGN
 # `Why is it so?` takes for granted that it is.
 _WHY = re.compile(
     r"\W*why (?:is|are|does|do|can|has|was|were) (?:it|we|this|mars|pymars|replay)\b", re.IGNORECASE
+)
+# "No, but give it one and ..." says that it is of use.
+_BUT_GIVEN = re.compile(
+    r"\W*no\b[^.!?]{0,20}\bbut\b[^.!?]{0,40}\b(?:give|lend|hand|find|take|use|offer|with)\b"
+    r"[^.!?]{0,20}\b(?:one|them|some)\b",
+    re.IGNORECASE,
 )
 _HOW_MANY = re.compile(r"\W*how many\b", re.IGNORECASE)
 _ONE = re.compile(r"\W*(?:just |only |exactly )*(?:one|1|a single one|zero|0)\b", re.IGNORECASE)

@@ -163,8 +163,10 @@ class Phrases:
                     self._opening.setdefault(first, []).append(place)
         if len(self._begin) > _KEPT:
             self._begin.clear()
-        opened = {p for read in readings(word.low) for p in self._opening.get(read, ())}
-        return self._state(opened, word)
+        reads = readings(word.low)
+        if self._opening.keys().isdisjoint(reads):
+            return None
+        return self._state({p for read in reads for p in self._opening.get(read, ())}, word)
 
     def _follow(self, state: _State, word: Word) -> _State | None:
         if len(state.edges) > _KEPT:
@@ -173,18 +175,21 @@ class Phrases:
         return found
 
     def _state(self, places: Iterable[_Place], word: Word) -> _State | None:
-        reads = readings(word.low)
-        reached = frozenset(
-            following
-            for place in places
-            for step, following in place.moves()[0]
-            if (word.low not in _STOPS if step is None else _hit(step, word, reads))
-        )
+        low, reads = word.low, readings(word.low)
+        reached: set[_Place] = set()
+        for place in places:
+            for step, following in place.moves()[0]:
+                if step is None:
+                    if low not in _STOPS:
+                        reached.add(following)
+                elif not step.keys().isdisjoint(reads) and _hit(step, word, reads):
+                    reached.add(following)
         if not reached:
             return None
-        known = self._states.get(reached)
+        places = frozenset(reached)
+        known = self._states.get(places)
         if known is None:
-            known = self._states[reached] = _State(reached)
+            known = self._states[places] = _State(places)
         return known
 
 

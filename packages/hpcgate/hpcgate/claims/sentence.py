@@ -189,6 +189,9 @@ def _refer_back(
             for t in earlier
             if t.status in ("deny", "other") or (t.status == "plan" and now)
         )
+    elif kind == "deny" and clause.link == "which" and said and whose != "other":
+        # "..., which the code does not attempt" denies what stands before it.
+        said[-1].status = said[-1].status or "deny"
     elif said is earlier or said:
         text = " ".join(reading.words[i].text for i in range(clause.start, clause.end))
         reply = answer(reading.lexicon, text) if clause.link or clause.start else ""

@@ -40,14 +40,21 @@ _NAMES = (
     r"|[\w.-]{1,60}/[\w./-]{0,120}\*[\w./*-]{0,120}|nox -[st] [\w-]{1,60}"
     r"|\b[hH][0-4]-(?!ready|certified|compliant|capable|conformant|complete)[a-z-]{1,60}\b"
 )
-_WORD = re.compile(
-    rf"(?P<name>{_NAMES})|"
+_SHAPES = (
     r"(?P<size>\d+[x×]\d+\w*)|"
     r"(?P<number>\d+(?:[.,]\d+)*)(?P<unit>[A-Za-z×%]*)"
-    r"|(?P<word>[^\W\d_]\w*?)(?P<not>n['’]t)\b"
     r"|(?P<plain>[^\W\d_][^\W_]*)(?:['’](?:s|re|ve|ll|d|m)\b)?"
     r"|(?P<dash>\s--?\s|—|–)"
     r"|(?P<mark>[^\w\s`*_\-])|(?P<hyphens>--)"
+)
+# A citation, as in a paper, is no part of its sentence.
+_WORD = re.compile(
+    rf"(?P<cited>\[-?@[^\]\n]{{1,200}}\])|(?P<name>{_NAMES})|(?P<word>[^\W\d_]\w*?)(?P<not>n['’]t)\b|{_SHAPES}"
+)
+# Most texts hold no name and no contraction, and are not searched for them at each word.
+_PLAIN = re.compile(_SHAPES)
+_UNCOMMON = re.compile(
+    rf"\.(?:{_ENDINGS})\b|/[\w./-]{{0,120}}\*|nox -|[hH][0-4]-|\[-?@|[^\W\d_]n['’]t\b"
 )
 _BREAK = re.compile(r"(?<=[.!?])[\"”')\]]*\s+(?=[\"“'(\[`*_]*[A-Z0-9])|(?<=[.!?])[\"”')\]]*\s*$")
 _SHORT = re.compile(
@@ -113,19 +120,11 @@ def split_words(text: str) -> tuple[Word, ...]:
 
 def _split(text: str) -> tuple[Word, ...]:
     found: list[Word] = []
-    for match in _WORD.finditer(text):
+    pattern = _WORD if _UNCOMMON.search(text) else _PLAIN
+    for match in pattern.finditer(text):
         start, end = match.span()
-        if match["name"]:
-            found.append(Word("path", "path", start, end))
-        elif match["size"]:
-            found.append(Word("size", "size", start, end))
-        elif match["number"]:
-            found.append(Word(match[0], match[0].lower(), start, end))
-        elif match["not"]:
-            stem = _IRREGULAR.get(match["word"].lower(), match["word"])
-            found.append(Word(stem, stem.lower(), start, end))
-            found.append(Word("not", "not", start, end))
-        elif match["plain"]:
+        kind = match.lastgroup
+        if kind == "plain":
             low = match["plain"].lower()
             if low == "cannot":
                 found.append(Word("can", "can", start, end))
@@ -137,10 +136,19 @@ def _split(text: str) -> tuple[Word, ...]:
                 found.append(Word(rest, rest.lower(), middle, end))
             else:
                 found.append(Word(match["plain"], low, start, end))
-        elif match["dash"]:
-            found.append(Word("—", "—", start, end))
-        elif match["mark"]:
+        elif kind == "mark":
             found.append(Word(match[0], match[0], start, end))
+        elif kind == "unit":
+            found.append(Word(match[0], match[0].lower(), start, end))
+        elif kind == "dash":
+            found.append(Word("—", "—", start, end))
+        elif kind == "not":
+            stem = _IRREGULAR.get(match["word"].lower(), match["word"])
+            found.append(Word(stem, stem.lower(), start, end))
+            found.append(Word("not", "not", start, end))
+        elif kind in ("name", "size"):
+            word = "path" if kind == "name" else kind
+            found.append(Word(word, word, start, end))
     return tuple(found)
 
 

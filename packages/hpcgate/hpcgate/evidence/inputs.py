@@ -38,13 +38,12 @@ class Tree:
         """
         key = tuple(globs)
         if key not in self._selected:
-            wanted = [glob for glob in key if not glob.startswith("!")]
-            unwanted = [glob[1:] for glob in key if glob.startswith("!")]
+            wanted = _pattern(*(glob for glob in key if not glob.startswith("!")))
+            unwanted = _pattern(*(glob[1:] for glob in key if glob.startswith("!")))
             self._selected[key] = {
                 path: self.digest(path)
                 for path in self.files
-                if any(matches(glob, path) for glob in wanted)
-                and not any(matches(glob, path) for glob in unwanted)
+                if wanted.fullmatch(path) and not unwanted.fullmatch(path)
             }
         return self._selected[key]
 
@@ -109,7 +108,13 @@ def matches(glob: str, path: str) -> bool:
 
 
 @cache
-def _pattern(glob: str) -> re.Pattern[str]:
-    parts = re.split(r"(\*\*/|\*\*|\*|\?)", glob)
+def _pattern(*globs: str) -> re.Pattern[str]:
+    """Return a pattern that matches what any of the globs matches."""
     meaning = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    return re.compile("".join(meaning.get(part, re.escape(part)) for part in parts), re.DOTALL)
+    ways = (
+        "".join(
+            meaning.get(part, re.escape(part)) for part in re.split(r"(\*\*/|\*\*|\*|\?)", glob)
+        )
+        for glob in globs
+    )
+    return re.compile("|".join(ways), re.DOTALL)

@@ -11,6 +11,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import get_args
@@ -34,6 +35,7 @@ from hpcgate.lanes.easybuild_stages import (
     ENVIRONMENT,
     LMOD,
     VERSIONS,
+    Stage,
     eb_command,
     edges,
     stages,
@@ -50,6 +52,8 @@ ROOMS = Path("build/rooms/easybuild")
 SCRIPTS = Path("tests/smoke/easybuild")
 SCRIPT_NAMES = ("upstream_tests.py", "use_module.py")
 VECTORS = Path("tests/conformance")
+# What follows one of these in its room needs the module.
+INSTALLING = {"build", "second-build", "callers-variables"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,11 +204,15 @@ class _Session:
                 self._versions(smoke, room)
                 if self.options.edges:
                     self._refusals(smoke, room, bad_input.bad_inputs(self.eb, config))
-                self._stages(smoke, room, status.update)
+                with self._room(site, sources, bad, "prefix-aside") as aside:
+                    self._stages(smoke, room, aside, status.update)
 
     @contextlib.contextmanager
-    def _room(self, site: Site, sources: Path, bad: Path) -> Iterator[Room]:
-        prefix = _emptied(self.root / ROOMS / "prefix")
+    def _room(
+        self, site: Site, sources: Path, bad: Path, installed: str = "prefix"
+    ) -> Iterator[Room]:
+        prefix = _emptied(self.root / ROOMS / installed)
+        (self.root / LOGS / "eb").mkdir(parents=True, exist_ok=True)
         mounts = {
             site.folder: SITE,
             sources: ENVIRONMENT["SOURCES"],
@@ -222,7 +230,7 @@ class _Session:
             mounts=mounts,
             writable={
                 prefix: ENVIRONMENT["EASYBUILD_PREFIX"],
-                _emptied(self.root / LOGS / "eb"): ENVIRONMENT["EASYBUILD_TMPDIR"],
+                self.root / LOGS / "eb": ENVIRONMENT["EASYBUILD_TMPDIR"],
             },
             environment=ENVIRONMENT,
         )
@@ -247,19 +255,35 @@ class _Session:
         elif not self.options.edges:
             smoke.tools["upstream-tests"] = "unavailable: no --easyconfigs was given"
 
-    def _stages(self, smoke: Smoke, room: Room, say: Callable[[str], None]) -> None:
+    def _stages(self, smoke: Smoke, room: Room, aside: Room, say: Callable[[str], None]) -> None:
+        """Run the stages of both rooms at the same time, then judge them in order."""
+        rows = [[stage for stage in self.stages if stage.aside == other] for other in (False, True)]
+        with ThreadPoolExecutor() as pool:
+            beside = pool.submit(self._row, aside, rows[True], say)
+            done = self._row(room, rows[False], say) | beside.result()
         for stage in self.stages:
-            say(f"{stage.name}: {stage.shows}")
-            done = self._do(room, stage.name, stage.commands)
-            smoke.measurements[f"{stage.name.replace('-', '_')}_seconds"] = done.seconds
+            if (result := done.get(stage.name)) is None:
+                continue
+            smoke.measurements[f"{stage.name.replace('-', '_')}_seconds"] = result.seconds
             if stage.reports:
                 see = f"see {LOGS}/{stage.name}.log"
-                smoke.take_in(stage.name, done, silent=f"no report: {why(done)}; {see}", see=see)
+                smoke.take_in(
+                    stage.name, result, silent=f"no report: {why(result)}; {see}", see=see
+                )
                 continue
-            said = stage.shows if done.ok else self._explain(stage.name, done)
-            smoke.add(stage.name, done.ok, said)
-            if stage.name in {"build", "callers-variables"} and not done.ok:
-                return  # there is no module to use
+            said = stage.shows if result.ok else self._explain(stage.name, result)
+            smoke.add(stage.name, result.ok, said)
+
+    def _row(
+        self, room: Room, stages: Sequence[Stage], say: Callable[[str], None]
+    ) -> dict[str, Result]:
+        done = {}
+        for stage in stages:
+            say(f"{stage.name}: {stage.shows}")
+            done[stage.name] = self._do(room, stage.name, stage.commands)
+            if stage.name in INSTALLING and not done[stage.name].ok:
+                break
+        return done
 
     def _refusals(self, smoke: Smoke, room: Room, cases: Sequence[BadInput]) -> None:
         """Try what EasyBuild has to refuse, beside an installation that has to stay as it is."""

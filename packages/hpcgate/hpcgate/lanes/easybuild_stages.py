@@ -44,8 +44,12 @@ echo maturin $(maturin --version | cut -d' ' -f2)
 """
 # Where the room sees a checkout of easybuild-easyconfigs.
 CHECKOUT = "/mnt/easyconfigs"
-# A second build shows nothing about optimisation, so it takes no time for it.
+# A build that shows nothing about optimisation takes no time for it.
 _QUICK = "export CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_LTO=off"
+# What one build compiled, the next one takes: cargo keeps it where the caller says, and starts anew
+# when EasyBuild asks for other code or another linker. EasyBuild's wrapper for rpath has another
+# name each time.
+_KEEP = "export CARGO_TARGET_DIR=$HOME/target EASYBUILD_DISABLE_RPATH=1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,7 @@ class Stage:
     commands: str
     shows: str
     reports: bool = False  # its last line is a report with tests of its own
+    aside: bool = False  # runs in a second room, with a prefix of its own, beside the others
 
 
 def eb_command(name: str, version: str, toolchain: str) -> str:
@@ -72,6 +77,8 @@ def eb_command(name: str, version: str, toolchain: str) -> str:
 def stages(name: str, version: str, toolchain: str) -> tuple[Stage, ...]:
     """Return the stages that follow the stand-in site and its sources, in order.
 
+    Those that are `aside` need nothing of the others, so the two rows run at the same time.
+
     Parameters
     ----------
     name, version, toolchain : str
@@ -79,8 +86,8 @@ def stages(name: str, version: str, toolchain: str) -> tuple[Stage, ...]:
 
     Examples
     --------
-    >>> stages("mars-earth", "2.0.0", "gfbf-2025b")[0].commands
-    'eb mars-earth-2.0.0-gfbf-2025b.eb --robot-paths=$PWD/easybuild/easyconfigs: --check-contrib'
+    >>> [stage.name for stage in stages("mars-earth", "2.0.0", "gfbf-2025b") if stage.aside][:2]
+    ['check-contrib', 'check-style']
     """
     eb = eb_command(name, version, toolchain)
     module = f"{name}/{version}-{toolchain}"
@@ -92,21 +99,22 @@ def stages(name: str, version: str, toolchain: str) -> tuple[Stage, ...]:
     seen = "env | grep -Ev '^(_|__LMOD_.*|_ModuleTable.*|LMOD_.*|BASH_.*)=' | sort"
     log = f"{software}/easybuild/easybuild-*.log"
     return (
-        Stage("check-contrib", f"{eb} --check-contrib", "upstream's rules"),
-        Stage("check-style", f"{eb} --check-style", "upstream's style"),
         Stage(
-            "sources",
-            f"list=$PWD/easybuild/sources/{name}-{version}.sha256\n"
-            "cd $SOURCES && sha256sum --check --strict --quiet $list",
-            "the list names every source with its digest",
+            "build",
+            f"{eb} --sourcepath=$SOURCES --optarch=GENERIC --rpath",
+            "without network, as a site does it",
         ),
-        Stage("fetch", f"{eb} --sourcepath=$SOURCES --fetch", "every source, without network"),
-        Stage("build", f"{eb} --sourcepath=$SOURCES --optarch=GENERIC", "without network"),
         Stage(
             "generic",
             f"grep -qE -e '-C target-cpu=(x86-64|generic) ' {log}\n"
             f"! grep -q target-cpu=native {log}",
             "no code for one processor alone",
+        ),
+        Stage(
+            "rpath",
+            "readelf -d $(find $EASYBUILD_PREFIX/software -name '_core*.so') | "
+            "grep -E '\\(R(UN)?PATH\\).*\\[.+\\]'",
+            "the libraries' folders are in the extension module",
         ),
         Stage("use", f"{load}\nmars-earth --version\n{use}", "a user's steps", reports=True),
         Stage(
@@ -122,6 +130,27 @@ def stages(name: str, version: str, toolchain: str) -> tuple[Stage, ...]:
             f"cmp {file} /tmp/before",
             "the same module file, without a build",
         ),
+        Stage("check-contrib", f"{eb} --check-contrib", "upstream's rules", aside=True),
+        Stage("check-style", f"{eb} --check-style", "upstream's style", aside=True),
+        Stage(
+            "sources",
+            f"list=$PWD/easybuild/sources/{name}-{version}.sha256\n"
+            "cd $SOURCES && sha256sum --check --strict --quiet $list",
+            "the list names every source with its digest",
+            aside=True,
+        ),
+        Stage(
+            "fetch",
+            f"{eb} --sourcepath=$SOURCES --fetch",
+            "every source, without network",
+            aside=True,
+        ),
+        Stage(
+            "second-build",
+            f"{_QUICK}\n{_KEEP}\n{eb} --sourcepath=$SOURCES\ntest -e {file}",
+            "for the processor at hand and without rpath; in a prefix of its own",
+            aside=True,
+        ),
         Stage(
             "failed-rebuild",
             # A variable of the caller that cargo obeys: the build ends before it compiles.
@@ -129,17 +158,13 @@ def stages(name: str, version: str, toolchain: str) -> tuple[Stage, ...]:
             f"if {eb} --sourcepath=$SOURCES --rebuild; then exit 1; fi\n"
             f"test ! -e {file}\ntest ! -e {software}/bin/{name}",
             "the build fails; EasyBuild has taken the module and the installation away",
+            aside=True,
         ),
         Stage(
             "rebuild",
-            f"{_QUICK}\n{eb} --sourcepath=$SOURCES --rebuild --rpath\n{load}\n{use}",
+            f"{_QUICK}\n{_KEEP}\n{eb} --sourcepath=$SOURCES --rebuild\n{load}\n{use}",
             "the module is back; compiled without optimisation, it replays the same",
-        ),
-        Stage(
-            "rpath",
-            "readelf -d $(find $EASYBUILD_PREFIX/software -name '_core*.so') | "
-            "grep -E '\\(R(UN)?PATH\\).*\\[.+\\]'",
-            "the libraries' folders are in the extension module",
+            aside=True,
         ),
     )
 
@@ -208,4 +233,5 @@ def upstream_tests(name: str, easyconfig: str) -> Stage:
         f"PYTHONPATH=$PWD $EB_PYTHON -O /mnt/upstream_tests.py {easyconfig}",
         "upstream's tests of a pull request",
         reports=True,
+        aside=True,
     )

@@ -25,7 +25,6 @@ _COMMENT = re.compile(r"^\s*#\s?(?P<text>.*)$")
 # A comment behind a value; a value in quotes may hold the mark itself.
 _BEHIND = re.compile(r"[^#'\"]*[^#'\"\s]\s+#\s(?P<text>.*)$")
 _DCF = re.compile(r"(?P<key>[A-Za-z][\w/@.-]*):\s?(?P<value>.*)$")
-_LEVEL = re.compile(r"\bH[0-4]\b")
 _DEEP = 1000
 _ROW = 8
 _NUMBERS = {int, float, type(None)}
@@ -92,15 +91,16 @@ def read_json(_name: str, text: str, hint: Hint) -> Document:
     except (ValueError, RecursionError) as error:
         line = getattr(error, "lineno", 1)
         return Document((), problems=(Problem(line, f"not JSON: {error}"),))
-    if not hint(text) and not _LEVEL.search(text):
-        return Document(())
     telling = lru_cache(maxsize=None)(hint)
-    found = (
-        unit
-        for unit in flatten((), data, _Finder(text, json.dumps))
-        if telling(unit.leads[0] if unit.leads else "") or not _NUMBER.fullmatch(unit.text)
-    )
-    return Document(tuple(found))
+
+    def speaks(keys: tuple[str, ...], value: Any) -> bool:
+        """Whether a value is more than a number under a key that names nothing."""
+        number = value is None or type(value) in _NUMBERS
+        if number or (isinstance(value, str) and _NUMBER.fullmatch(value)):
+            return telling((_spoken(keys) or ("",))[0])
+        return True
+
+    return Document(tuple(flatten((), data, _Finder(text, json.dumps), speaks)))
 
 
 def read_toml(_name: str, text: str, _hint: Hint) -> Document:
@@ -143,23 +143,36 @@ def read_dcf(_name: str, text: str, _hint: Hint) -> Document:
     return Document(tuple(sorted(found, key=lambda u: u.line)), problems=tuple(problems[:1]))
 
 
-def flatten(keys: tuple[str, ...], value: Any, line_of: Callable[[Any], int]) -> Iterator[Unit]:
-    """Yield the units of plain data, depth first."""
+def flatten(
+    keys: tuple[str, ...],
+    value: Any,
+    line_of: Callable[[Any], int],
+    speaks: Callable[[tuple[str, ...], Any], bool] = lambda *_: True,
+) -> list[Unit]:
+    """Return the units of plain data, depth first, without values that do not speak."""
+    found: list[Unit] = []
+    _flatten(keys, value, line_of, speaks, found)
+    return found
+
+
+def _flatten(
+    keys: tuple[str, ...],
+    value: Any,
+    line_of: Callable[[Any], int],
+    speaks: Callable[[tuple[str, ...], Any], bool],
+    found: list[Unit],
+) -> None:
     if isinstance(value, dict):
         for key, inner in value.items():
-            yield from flatten((*keys, str(key)), inner, line_of)
+            _flatten((*keys, str(key)), inner, line_of, speaks, found)
     elif isinstance(value, (list, tuple, set)):
         # A long row of numbers says what its first one says.
         numbers = len(value) > _ROW and _numeric(value)
         for inner in [*value][:1] if numbers else value:
-            yield from flatten(keys, inner, line_of)
-    else:
-        text = (
-            {True: "true", False: "false", None: "null"}.get(value, str(value))
-            if (value is None or isinstance(value, bool))
-            else str(value)
-        )
-        yield from leaf(keys, text, line_of(value))
+            _flatten(keys, inner, line_of, speaks, found)
+    elif speaks(keys, value):
+        text = _WRITTEN[value] if value is None or isinstance(value, bool) else str(value)
+        found += leaf(keys, text, line_of(value))
 
 
 def _numeric(value: Collection[Any]) -> bool:
@@ -168,6 +181,9 @@ def _numeric(value: Collection[Any]) -> bool:
     if kinds <= _NUMBERS:
         return True
     return kinds == {list} and all({*map(type, inner)} <= _NUMBERS for inner in value)
+
+
+_WRITTEN = {True: "true", False: "false", None: "null"}
 
 
 def leaf(keys: tuple[str, ...], text: str, line: int) -> Iterator[Unit]:

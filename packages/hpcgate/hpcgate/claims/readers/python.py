@@ -42,6 +42,11 @@ _STRING_OR_COMMENT = re.compile(
 )
 _KEYWORD = re.compile(r"\b(?:" + "|".join(sorted(_TEXT_KEYS)) + r")\s*=")
 _BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
+_HOLDING = (
+    *(ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef, ast.If, ast.For, ast.AsyncFor),
+    *(ast.While, ast.With, ast.AsyncWith, ast.Try, ast.ExceptHandler, ast.Match, ast.match_case),
+    getattr(ast, "TryStar", ast.Try),  # from Python 3.11 on
+)
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -66,7 +71,7 @@ def _document(text: str, hint: Hint, *, recipe: bool) -> Document:
         return Document((), problems=(Problem(line, f"not Python: {error.args[0]}"),))
     found = [*_comments(text, hint)]
     whole = recipe or _KEYWORD.search(text) is not None
-    for node in ast.walk(tree) if whole else _statements(tree):
+    for node in ast.walk(tree) if whole else _holders(tree):
         if isinstance(node, _DOCUMENTED):
             found += _docstring(node, hint)
             if recipe and isinstance(node, ast.ClassDef):
@@ -80,14 +85,15 @@ def _document(text: str, hint: Hint, *, recipe: bool) -> Document:
     return Document(tuple(sorted(found, key=lambda unit: unit.line)))
 
 
-def _statements(tree: ast.Module) -> Iterator[ast.AST]:
-    """Yield a module and its statements, not their expressions."""
+def _holders(tree: ast.Module) -> Iterator[ast.AST]:
+    """Yield a module and the statements that hold others, not what they hold besides."""
     waiting: list[ast.AST] = [tree]
     while waiting:
         node = waiting.pop()
         yield node
         for name in _BLOCKS:
-            waiting.extend(getattr(node, name, ()))
+            if below := getattr(node, name, None):
+                waiting.extend(child for child in below if isinstance(child, _HOLDING))
 
 
 def _docstring(node: ast.AST, hint: Hint) -> Iterator[Unit]:
