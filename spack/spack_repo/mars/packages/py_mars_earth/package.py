@@ -17,7 +17,7 @@ class PyMarsEarth(PythonPackage):
 
     license("Apache-2.0")
 
-    version("2.0.0", sha256="04073d3a5fdfcb11a5a81ffa45e6eadae2c846072bc3cbfea41b7cacd15e9b70")
+    version("2.0.0", sha256="4720020e70855a844dd2d67b2a8b8cc765b25aca2d330e7e3a072eb8e24f794b")
 
     variant("arrow", default=False, description="Install pyarrow, to pass Arrow tables as input")
     variant("plots", default=False, description="Install Matplotlib, to draw models")
