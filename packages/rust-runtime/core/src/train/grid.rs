@@ -126,7 +126,11 @@ pub(super) fn between(values: &[f64], knots: Vec<f64>) -> Grid {
     for (row, &x) in values.iter().enumerate() {
         let at = cell(x);
         let (from, to) = (before[at], before[at + 1]);
-        let above = knots[from..to].partition_point(|&knot| knot >= x);
+        let above = match to - from {
+            0 => 0,
+            1 => usize::from(knots[from] >= x),
+            _ => knots[from..to].partition_point(|&knot| knot >= x),
+        };
         segment.set(row, from + above);
     }
     Grid { knots, segment }

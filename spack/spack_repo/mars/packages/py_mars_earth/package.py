@@ -17,7 +17,7 @@ class PyMarsEarth(PythonPackage):
 
     license("Apache-2.0")
 
-    version("2.0.0", sha256="4720020e70855a844dd2d67b2a8b8cc765b25aca2d330e7e3a072eb8e24f794b")
+    version("2.0.0", sha256="6f35b8a1d68c4b86cd940bab22788a9f1611e3059c72e7314c03fa68f2c4c4ab")
 
     variant("arrow", default=False, description="Install pyarrow, to pass Arrow tables as input")
     variant("plots", default=False, description="Install Matplotlib, to draw models")

@@ -23,7 +23,8 @@ const PART: usize = 1 << 16;
 /// Variables of one walk over the rows: so many tables stay in the second cache.
 const TOGETHER: usize = 16;
 /// Other vectors of one walk.
-const MANY: usize = 4;
+const MANY: usize = 8;
+const SOME: usize = 4;
 const FEW: usize = 2;
 
 /// What the parts of the first vector are multiplied with.
@@ -69,13 +70,18 @@ impl Table {
 
 /// Other vectors that are worth a walk of their own, for so many.
 pub(super) fn group_size(others: usize) -> usize {
-    if others > FEW { MANY } else { FEW }
+    match others {
+        0..=FEW => FEW,
+        0..=SOME => SOME,
+        _ => MANY,
+    }
 }
 
 /// Do a job: one table per variable. There are at most [`group_size`] others.
 pub(super) fn fill(job: &Job, workers: &Workers) -> Vec<Table> {
     let of_chunk = |variables: &[&Variable]| match job.others.len() {
         0..=FEW => fill_chunk::<FEW, { 2 * FEW }>(job, variables, workers),
+        0..=SOME => fill_chunk::<SOME, { 2 * SOME }>(job, variables, workers),
         _ => fill_chunk::<MANY, { 2 * MANY }>(job, variables, workers),
     };
     job.variables.chunks(TOGETHER).flat_map(of_chunk).collect()
