@@ -17,7 +17,7 @@ class PyMarsEarth(PythonPackage):
 
     license("Apache-2.0")
 
-    version("2.0.0", sha256="6f35b8a1d68c4b86cd940bab22788a9f1611e3059c72e7314c03fa68f2c4c4ab")
+    version("2.0.0", sha256="9726ff3ffe0695e026bbcde8e4c1c6ccc068eb31849139a9ceaef8152dcfff52")
 
     variant("arrow", default=False, description="Install pyarrow, to pass Arrow tables as input")
     variant("plots", default=False, description="Install Matplotlib, to draw models")

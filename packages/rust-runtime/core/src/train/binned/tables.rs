@@ -70,18 +70,17 @@ impl Table {
 
 /// Other vectors that are worth a walk of their own, for so many.
 pub(super) fn group_size(others: usize) -> usize {
-    match others {
-        0..=FEW => FEW,
-        0..=SOME => SOME,
-        _ => MANY,
-    }
+    [FEW, SOME]
+        .into_iter()
+        .find(|&size| others <= size)
+        .unwrap_or(MANY)
 }
 
 /// Do a job: one table per variable. There are at most [`group_size`] others.
 pub(super) fn fill(job: &Job, workers: &Workers) -> Vec<Table> {
-    let of_chunk = |variables: &[&Variable]| match job.others.len() {
-        0..=FEW => fill_chunk::<FEW, { 2 * FEW }>(job, variables, workers),
-        0..=SOME => fill_chunk::<SOME, { 2 * SOME }>(job, variables, workers),
+    let of_chunk = |variables: &[&Variable]| match group_size(job.others.len()) {
+        FEW => fill_chunk::<FEW, { 2 * FEW }>(job, variables, workers),
+        SOME => fill_chunk::<SOME, { 2 * SOME }>(job, variables, workers),
         _ => fill_chunk::<MANY, { 2 * MANY }>(job, variables, workers),
     };
     job.variables.chunks(TOGETHER).flat_map(of_chunk).collect()
