@@ -401,11 +401,15 @@ impl Reader {
         };
         let coefficients = match find(entries, "coefficients") {
             Some(value) => {
-                let path = format_args!("{path}.coefficients");
-                let items = self.array(path, Some(value), n_responses, n_responses)?;
+                let items = self.array(
+                    format_args!("{path}.coefficients"),
+                    Some(value),
+                    n_responses,
+                    n_responses,
+                )?;
                 let mut numbers = Vec::with_capacity(items.len());
                 for (i, item) in items.iter().enumerate() {
-                    numbers.push(self.number(format_args!("{path}[{i}]"), item)?);
+                    numbers.push(self.number(format_args!("{path}.coefficients[{i}]"), item)?);
                 }
                 Some(numbers)
             }

@@ -17,7 +17,7 @@ class PyMarsEarth(PythonPackage):
 
     license("Apache-2.0")
 
-    version("2.0.0", sha256="9726ff3ffe0695e026bbcde8e4c1c6ccc068eb31849139a9ceaef8152dcfff52")
+    version("2.0.0", sha256="349dc436d211cd7ef27bd6a10989b75a29d87cd1ca5263924affa009dc1215ee")
 
     variant("arrow", default=False, description="Install pyarrow, to pass Arrow tables as input")
     variant("plots", default=False, description="Install Matplotlib, to draw models")
