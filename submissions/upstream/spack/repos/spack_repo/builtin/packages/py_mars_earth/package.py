@@ -17,7 +17,7 @@ class PyMarsEarth(PythonPackage):
 
     license("Apache-2.0")
 
-    version("2.0.0", sha256="04073d3a5fdfcb11a5a81ffa45e6eadae2c846072bc3cbfea41b7cacd15e9b70")
+    version("2.0.0", sha256="349dc436d211cd7ef27bd6a10989b75a29d87cd1ca5263924affa009dc1215ee")
 
     variant("arrow", default=False, description="Install pyarrow, to pass Arrow tables as input")
     variant("plots", default=False, description="Install Matplotlib, to draw models")
