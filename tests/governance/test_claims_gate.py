@@ -68,6 +68,15 @@ def test_every_reader_finds_a_claim_and_its_line(page, name, text, line):
     assert page(text, name=name, level=3) == []
 
 
+def test_the_name_of_a_record_beside_its_digest_is_no_claim(page):
+    named = {"check": "bench-gpu", "record": "gpu/1f2e", "path": "a/gpu.json", "sha256": "1f2e"}
+    assert page(json.dumps(named), name="a.json") == []
+    said = {**named, "note": "Replay runs on a GPU"}
+    assert [finding.required for finding in page(json.dumps(said), name="a.json")] == [3]
+    del named["sha256"]
+    assert page(json.dumps(named), name="a.json") != [], "without a digest it may be a feature"
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [

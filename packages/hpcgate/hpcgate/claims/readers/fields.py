@@ -163,8 +163,11 @@ def _flatten(
     found: list[Unit],
 ) -> None:
     if isinstance(value, dict):
+        # What stands beside a digest names a record or a file; it says nothing of its own.
+        names = _REFERENCE if "sha256" in value else ()
         for key, inner in value.items():
-            _flatten((*keys, str(key)), inner, line_of, speaks, found)
+            if key not in names:
+                _flatten((*keys, str(key)), inner, line_of, speaks, found)
     elif isinstance(value, (list, tuple, set)):
         # A long row of numbers says what its first one says.
         numbers = len(value) > _ROW and _numeric(value)
@@ -183,6 +186,7 @@ def _numeric(value: Collection[Any]) -> bool:
     return kinds == {list} and all({*map(type, inner)} <= _NUMBERS for inner in value)
 
 
+_REFERENCE = ("check", "record", "path")
 _WRITTEN = {True: "true", False: "false", None: "null"}
 
 
