@@ -240,16 +240,25 @@ def test_a_timeout_kills_the_whole_group() -> None:
     assert stopped == [1]
 
 
-def test_an_interrupt_kills_the_whole_group(tmp_path: Path) -> None:
+@pytest.fixture
+def alarm() -> Iterator[None]:
+    """Raise KeyboardInterrupt on SIGALRM."""
+
     def interrupt(number: int, frame: object) -> None:
         raise KeyboardInterrupt
 
+    before = signal.signal(signal.SIGALRM, interrupt)
+    yield
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.usefixtures("alarm")
+def test_an_interrupt_kills_the_whole_group(tmp_path: Path) -> None:
     def press() -> None:
         wait_until(lambda: pid.exists() and pid.read_text().endswith("\n"))
         os.kill(os.getpid(), signal.SIGALRM)
 
     pid = tmp_path / "pid"
-    before = signal.signal(signal.SIGALRM, interrupt)
     finger = threading.Thread(target=press)
     finger.start()
     try:
@@ -261,8 +270,24 @@ def test_an_interrupt_kills_the_whole_group(tmp_path: Path) -> None:
             )
     finally:
         finger.join()
-        signal.signal(signal.SIGALRM, before)
     wait_until(lambda: gone(int(pid.read_text())))
+
+
+@pytest.mark.usefixtures("alarm")
+def test_an_interrupt_while_a_program_starts_kills_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[subprocess.Popen[str]] = []
+
+    class Slow(subprocess.Popen[str]):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            started.append(self)
+            os.kill(os.getpid(), signal.SIGALRM)
+            time.sleep(0.1)
+
+    monkeypatch.setattr(subprocess, "Popen", Slow)
+    with pytest.raises(KeyboardInterrupt):
+        run_group(["/bin/sleep", "300"], environment=os.environ, timeout=120)
+    assert started[0].returncode == -signal.SIGKILL
 
 
 def test_a_program_that_is_missing_is_one_clear_error() -> None:
