@@ -7,7 +7,7 @@ pub fn available_threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// So many threads, or as many as there may be; at least 1.
+/// Bound a number of threads (H1, not claimed); at least 1.
 pub(crate) fn bounded(threads: usize) -> usize {
     if threads <= 1 {
         return 1;
