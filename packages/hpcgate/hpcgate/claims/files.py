@@ -27,6 +27,7 @@ from hpcgate.claims.readers import read
 
 __all__ = ["Files", "Judged", "matches", "name_of", "shared_out"]
 
+_ZERO = "0" * 32
 _ZEROS = re.compile(r"\b(?:sha256:)?0{32,}\b")
 
 
@@ -102,6 +103,8 @@ class Files:
 
     def placeholders(self, name: str, text: str) -> Iterator[Finding]:
         """Yield one finding per line that stands for something still missing."""
+        if _ZERO not in text and not any(w in text for w in self.lexicon.data.placeholders.words):
+            return
         pattern = re.compile(
             "|".join(
                 rf"(?<![\w.]){re.escape(w)}(?!\w)" for w in self.lexicon.data.placeholders.words
