@@ -2,7 +2,7 @@
 """From files to claims: what each file says, before anybody asks which level the evidence supports.
 
 Many files are shared out to forked workers (H1, not claimed: no gain is measured yet), and the
-evidence is read meanwhile.
+evidence is read beside them.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from multiprocessing.connection import Connection
 from pathlib import Path, PurePath
+from typing import TypeVar
 
 from hpcgate.claims.judge import Judge
 from hpcgate.claims.levels_named import citations
@@ -25,8 +27,9 @@ from hpcgate.claims.lexicon import Lexicon
 from hpcgate.claims.model import Claim, Finding, Unit
 from hpcgate.claims.readers import read
 
-__all__ = ["Files", "Judged", "matches", "name_of", "shared_out"]
+__all__ = ["Files", "Judged", "matches", "meanwhile", "name_of", "shared_out"]
 
+Result = TypeVar("Result")
 _ZERO = "0" * 32
 _ZEROS = re.compile(r"\b(?:sha256:)?0{32,}\b")
 
@@ -123,11 +126,45 @@ class Files:
 
 
 @contextmanager
+def meanwhile(work: Callable[[], Result]) -> Iterator[Callable[[], Result]]:
+    """Begin some work beside this process and yield a function that waits for its result.
+
+    Work that fails there is done again here, where it can say why.
+    """
+    if (os.cpu_count() or 1) < _TWO or not _can_fork():
+        yield work
+        return
+    context = multiprocessing.get_context("fork")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_send, args=(sender, work))
+    process.start()
+    sender.close()
+
+    def wait() -> Result:
+        try:
+            result: Result = receiver.recv()
+        except EOFError:
+            return work()
+        return result
+
+    try:
+        yield wait
+    finally:
+        receiver.close()
+        process.terminate()
+        process.join()
+
+
+def _send(sender: Connection, work: Callable[[], object]) -> None:
+    with suppress(Exception):
+        sender.send(work())
+
+
+@contextmanager
 def shared_out(files: Files, paths: Sequence[Path]) -> Iterator[Callable[[], list[Judged]]]:
     """Begin to read files and yield a function that waits for all of them, in order."""
     workers = min(os.cpu_count() or 1, len(paths) // _SHARE)
-    can_fork = "fork" in multiprocessing.get_all_start_methods()
-    if workers < _TWO or not can_fork or threading.active_count() > 1:
+    if workers < _TWO or not _can_fork():
         yield lambda: [files.file(path) for path in paths]
         return
     _ = files.lexicon.groups, files.lexicon.marks
@@ -135,7 +172,12 @@ def shared_out(files: Files, paths: Sequence[Path]) -> Iterator[Callable[[], lis
     gc.freeze()
     context = multiprocessing.get_context("fork")
     with context.Pool(workers, _begin, (files,)) as pool:
-        yield pool.map_async(_forked, paths, chunksize=_SHARE // 8).get
+        yield pool.map_async(_forked, paths, chunksize=_SHARE // 16).get
+
+
+def _can_fork() -> bool:
+    """Whether a fork is there and takes no thread by surprise."""
+    return "fork" in multiprocessing.get_all_start_methods() and threading.active_count() == 1
 
 
 def _begin(files: Files) -> None:

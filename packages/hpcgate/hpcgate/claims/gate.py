@@ -4,14 +4,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from hpcgate.claims import lexicon as words
-from hpcgate.claims.files import Files, Judged, matches, name_of, shared_out
+from hpcgate.claims.files import Files, Judged, matches, meanwhile, name_of, shared_out
 from hpcgate.claims.levels_named import citations, qualifies
 from hpcgate.claims.lexicon import Lexicon
 from hpcgate.claims.model import Claim, Finding, Unit
@@ -110,12 +111,15 @@ def check(
     >>> check(root, [root / "LICENSE"], level=4)
     []
     """
-    lexicon = words.load(root)
-    files = scope(root) if paths is None else list(paths)
-    reader = Files(root.resolve(), lexicon, strict)
-    with shared_out(reader, files) as judged:
-        # The evidence is read while the files are.
-        gate = Gate(root.resolve(), lexicon, support(root, level), strict)
+    # The evidence is read while the words and the files are.
+    with ExitStack() as stack:
+        supported: Callable[[], Support] = partial(support, root, level)
+        if level is None:
+            supported = stack.enter_context(meanwhile(supported))
+        lexicon = words.load(root)
+        files = scope(root) if paths is None else list(paths)
+        judged = stack.enter_context(shared_out(Files(root.resolve(), lexicon, strict), files))
+        gate = Gate(root.resolve(), lexicon, supported(), strict)
         found = [finding for said in judged() for finding in gate.weigh(said)]
     names = {name_of(path if path.is_absolute() else root / path, gate.root) for path in files}
     today = datetime.now(timezone.utc).date()

@@ -41,9 +41,9 @@ _NAMES = (
     r"|\b[hH][0-4]-(?!ready|certified|compliant|capable|conformant|complete)[a-z-]{1,60}\b"
 )
 _SHAPES = (
-    r"(?P<size>\d+[x×]\d+\w*)|"
-    r"(?P<number>\d+(?:[.,]\d+)*)(?P<unit>[A-Za-z×%]*)"
-    r"|(?P<plain>[^\W\d_][^\W_]*)(?:['’](?:s|re|ve|ll|d|m)\b)?"
+    r"(?P<plain>[^\W\d_][^\W_]*)(?:['’](?:s|re|ve|ll|d|m)\b)?"
+    r"|(?P<size>\d+[x×]\d+\w*)"
+    r"|(?P<number>\d+(?:[.,]\d+)*)(?P<unit>[A-Za-z×%]*)"
     r"|(?P<dash>\s--?\s|—|–)"
     r"|(?P<mark>[^\w\s`*_\-])|(?P<hyphens>--)"
 )
