@@ -24,6 +24,7 @@ from typing import TypeVar
 from hpcgate.claims.judge import Judge
 from hpcgate.claims.levels_named import citations
 from hpcgate.claims.lexicon import Lexicon
+from hpcgate.claims.memory import digest_of
 from hpcgate.claims.model import Claim, Finding, Unit
 from hpcgate.claims.readers import read
 
@@ -36,13 +37,17 @@ _ZEROS = re.compile(r"\b(?:sha256:)?0{32,}\b")
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What one file says: findings that no level excuses, and units that say something."""
+    """What one file says: findings that no level excuses, and units that say something.
+
+    `digest` is there when the file was read and says nothing at all.
+    """
 
     name: str
     findings: tuple[Finding, ...] = ()
     declared: int | None = None
     declared_line: int = 1
     said: tuple[tuple[Unit, tuple[Claim, ...]], ...] = ()
+    digest: str = ""
 
 
 class Files:
@@ -75,7 +80,10 @@ class Files:
         """Return what a file says; a file that cannot be read is a finding."""
         place = path if path.is_absolute() else self.root / path
         name = name_of(place, self.root)
-        text = self._text(place, name)
+        raw = self._bytes(place, name)
+        if isinstance(raw, Finding):
+            return Judged(name, (raw,))
+        text = _text(raw, name)
         if isinstance(text, Finding):
             return Judged(name, (text,))
         document = read(Path(name), text, self.lexicon.may_claim)
@@ -84,25 +92,20 @@ class Files:
             found += self.placeholders(name, text)
         read_units = ((unit, tuple(self.judge.claims(unit))) for unit in document.units)
         said = tuple(pair for pair in read_units if pair[1] or citations(pair[0].text))
+        if not found and not said and document.declared is None:
+            return Judged(name, digest=digest_of(name, raw))
         return Judged(name, tuple(found), document.declared, document.declared_line, said)
 
-    def _text(self, place: Path, name: str) -> str | Finding:
-        """Return the text of a file, or why there is none."""
+    def _bytes(self, place: Path, name: str) -> bytes | Finding:
+        """Return what a file holds, or why it cannot be read."""
         inside = not Path(name).is_absolute()
         if inside and place.is_symlink() and not place.resolve().is_relative_to(self.root):
             return Finding(name, 1, "unreadable", name, "a link that leaves the checkout")
         try:
-            raw = place.read_bytes()
+            return place.read_bytes()
         except OSError as error:
             reason = f"cannot be read: {error.strerror}"
             return Finding(name, 1, "unreadable", name, reason)
-        if b"\0" in raw:
-            return Finding(name, 1, "unreadable", name, "binary content in a text file")
-        try:
-            return raw.decode("utf-8")
-        except UnicodeDecodeError as error:
-            line = raw.count(b"\n", 0, error.start) + 1
-            return Finding(name, line, "unreadable", name, "not UTF-8 text")
 
     def placeholders(self, name: str, text: str) -> Iterator[Finding]:
         """Yield one finding per line that stands for something still missing."""
@@ -123,6 +126,17 @@ class Files:
                     row.strip()[:120],
                     f"{match[0][:20]} stands for something still missing",
                 )
+
+
+def _text(raw: bytes, name: str) -> str | Finding:
+    """Return the text of a file, or why there is none."""
+    if b"\0" in raw:
+        return Finding(name, 1, "unreadable", name, "binary content in a text file")
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        return Finding(name, line, "unreadable", name, "not UTF-8 text")
 
 
 @contextmanager
