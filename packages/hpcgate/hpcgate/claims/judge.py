@@ -65,9 +65,17 @@ class Judge:
         beside = (*unit.leads, *unit.headings[-1:], unit.after[:_ANSWER])
         around = " . ".join(beside)
         cut = sentences(unit.text)
-        named = [self.lexicon.terms_in(s.words, around) for s in cut]
-        declared_at = [declared_levels(s.text, s.words) for s in cut]
-        if not any(named) and not any(declared_at) and not self._contrasted(cut):
+        may = [self.lexicon.may_claim(s.text) for s in cut]
+        named = [
+            self.lexicon.terms_in(s.words, around) if could else []
+            for s, could in zip(cut, may, strict=True)
+        ]
+        declared_at = [declared_levels(s) for s in cut]
+        if (
+            not any(named)
+            and not any(declared_at)
+            and not self._contrasted([s for s, could in zip(cut, may, strict=True) if could])
+        ):
             return []
         read = [
             (Reading(self.lexicon, s.words, terms), found)
