@@ -20,9 +20,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from hpcgate.cleanroom.engines import Engine, EngineName, View, choose, installed
+from hpcgate.cleanroom.engines import Engine, EngineName, choose, installed
 from hpcgate.cleanroom.process import Result, quiet, run_group
 from hpcgate.cleanroom.roots import Image, Root, load_image, make_root
+from hpcgate.cleanroom.view import View
 from hpcgate.errors import GateError
 
 __all__ = [
@@ -129,7 +130,7 @@ def open_room(
         Name of a definition in `containers/`, without its suffix.
     root : Path
         The checkout.
-    engine : {"auto", "podman", "docker", "bwrap"}
+    engine : {"auto", "podman", "docker", "apptainer", "bwrap", "chroot"}
         Auto takes the first one that runs a command in this root.
     network : bool
         Whether the room reaches the network. If so, it gets the machine's package index and proxy
