@@ -72,6 +72,17 @@ def smoke_wheel(session: nox.Session) -> None:
     session.run("python", "-m", "hpcgate.smoke_wheel", *session.posargs)
 
 
+@task()
+def wheels(session: nox.Session) -> None:
+    """Build wheels with cibuildwheel or zig, check and use them; `-- --way own` chooses."""
+    enter(session, "wheels", "-e", "packages/hpcgate[build,wheels]")
+    if sys.platform == "linux":
+        provide(session, bwrap="bubblewrap", mmdebstrap="mmdebstrap", podman="podman")
+        provide(session, **{"qemu-x86_64-static": "qemu-user-static"})
+    session.run("python", "-m", "hpcgate.sdist", "--sdist-only")
+    session.run("python", "-m", "hpcgate.wheels.session", *session.posargs)
+
+
 @task(name="smoke-spack")
 def smoke_spack(session: nox.Session) -> None:
     """Install from the Spack recipe with a real Spack, without network."""

@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 import functools
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal, Protocol
 
-from hpcgate.cleanroom.containers import Container
+from hpcgate.cleanroom.containers import Container, launchers
 from hpcgate.cleanroom.process import run_group
 from hpcgate.cleanroom.roots import Root
 from hpcgate.cleanroom.trees import Apptainer, Bubblewrap, Chroot
@@ -117,10 +116,7 @@ def _attempts(name: str, root: Root) -> list[Callable[[], Engine]]:
     }
     if name in others:
         return [functools.partial(others[name], root)]
-    attempts: list[Callable[[], Engine]] = [functools.partial(Container, name, root)]
-    if name == "podman" and os.geteuid() == 0:
-        attempts.append(functools.partial(Container, name, root, private_cgroups=True))
-    return attempts
+    return [functools.partial(Container, launcher, root) for launcher in launchers(name)]
 
 
 def _try(engine: Engine) -> str:
