@@ -21,7 +21,7 @@ import pytest
 
 from hpcgate import cleanroom, smoke_wheel
 from hpcgate.cleanroom import Result, load_image, open_room
-from hpcgate.cleanroom.containers import Container
+from hpcgate.cleanroom.containers import Container, Launcher
 from hpcgate.cleanroom.engines import choose, container, installed
 from hpcgate.cleanroom.process import run_group
 from hpcgate.cleanroom.roots import Image, Root, make_root
@@ -226,9 +226,9 @@ def test_no_engine_writes_a_variable_on_a_command_line(
     programs("unshare", "exit 0")
     (tmp_path / "tree").mkdir()
     (tmp_path / "private").mkdir()
-    root = Root(tmp_path / "tree", "test", ())
+    root, podman = Root(tmp_path / "tree", "test", ()), Launcher("podman", "podman 4")
     view = View(((tmp_path, "/work", True),), True, {"PIP_INDEX_URL": "name:password@index"})
-    for engine in (Bubblewrap(root), Apptainer(root), Chroot(root), Container("podman", root)):
+    for engine in (Bubblewrap(root), Apptainer(root), Chroot(root), Container(podman, root)):
         line = engine.command("room", view, tmp_path / "private")
         assert "password" not in " ".join(line), engine.name
         assert "/work" in " ".join(line), engine.name
@@ -451,7 +451,7 @@ def test_no_engine_is_recorded_as_unavailable(
         raise GateError("no container engine", hint="apt-get install one")
 
     monkeypatch.setattr(smoke_wheel, "open_room", refuse)
-    wheel = tmp_path / "a.whl"
+    wheel = tmp_path / "a-1-py3-none-any.whl"
     wheel.touch()
     assert smoke_wheel.run(tmp_path, wheel) == "unavailable"
     (call,) = recorded
@@ -475,6 +475,16 @@ def test_a_wheel_that_does_not_install_fails() -> None:
     smoke, room = Smoke(), Scripted((0, ""), (1, "not a supported wheel"))
     assert not smoke_wheel._install(smoke, room, Path("a.whl"))  # type: ignore[arg-type]
     assert smoke.outcome == "fail"
+
+
+def test_a_wheel_for_another_platform_is_bad_input(
+    tmp_path: Path, recorded: list[dict[str, Any]]
+) -> None:
+    wheel = tmp_path / "a-1-cp310-abi3-win_amd64.whl"
+    wheel.touch()
+    with pytest.raises(GateError, match="a wheel for win_amd64"):
+        smoke_wheel.run(tmp_path, wheel)
+    assert recorded == []
 
 
 def test_a_missing_wheel_is_bad_input(tmp_path: Path, recorded: list[dict[str, Any]]) -> None:

@@ -73,6 +73,7 @@ def run(
     """
     if wheel.suffix != ".whl" or not wheel.is_file():
         raise GateError(f"{wheel}: no such wheel", hint="build one with nox")
+    refuse_foreign(wheel)
     smoke = Smoke()
     try:
         examine(smoke, root, wheel, engine, processors=processors)

@@ -23,7 +23,7 @@ import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import metadata
+from importlib import metadata, resources
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -197,12 +197,12 @@ def _drive(
     volumes: Sequence[str] = (),
 ) -> Built:
     """Run cibuildwheel, and leave no container behind, however it ends."""
+    tools = {"way": way, "cibuildwheel": _cibuildwheel()}
     environment = {**os.environ, **settings}
     wanted = {"CIBW_BUILD": choice.only, "CIBW_ARCHS": choice.architectures}
     environment |= {name: value for name, value in wanted.items() if value}
     label = f"mars-earth-wheels={os.getpid()}-{secrets.token_hex(4)}"
     line = [sys.executable, "-m", "cibuildwheel", "--output-dir", str(out), str(project)]
-    tools = {"way": way, "cibuildwheel": metadata.version("cibuildwheel")}
     if engine:
         line = engine.around(line)
         create = " ".join([f"--label={label}", *volumes])
@@ -263,13 +263,18 @@ def _judge(root: Path, what: str, done: Result) -> None:
 
 def _pinned(name: str) -> str:
     """Return the address of an image, with its digest, as cibuildwheel pins it."""
-    found = importlib.util.find_spec("cibuildwheel")
-    if found is None or not found.submodule_search_locations:
-        raise _NotHere("cibuildwheel is not installed; it needs Python 3.11")
-    file = Path(found.submodule_search_locations[0], "resources", "pinned_docker_images.cfg")
+    _cibuildwheel()
+    file = resources.files("cibuildwheel") / "resources" / "pinned_docker_images.cfg"
     images = configparser.ConfigParser(inline_comment_prefixes=("#",))
-    images.read(file, encoding="utf-8")
+    images.read_string(file.read_text(encoding="utf-8"))
     machine = platform.machine()
     if not images.has_option(machine, name):
         raise _NotHere(f"cibuildwheel knows no {name} image for {machine}")
     return images.get(machine, name)
+
+
+def _cibuildwheel() -> str:
+    try:
+        return metadata.version("cibuildwheel")
+    except metadata.PackageNotFoundError:
+        raise _NotHere("cibuildwheel is not installed; it needs Python 3.11") from None
