@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 from hpcgate.errors import GateError
 
@@ -45,6 +46,7 @@ def run_group(
     *,
     environment: Mapping[str, str],
     timeout: float,
+    folder: Path | None = None,
     stop: Callable[[], None] | None = None,
     grace: float = 0.0,
 ) -> Result:
@@ -58,6 +60,8 @@ def run_group(
         The whole environment of the program.
     timeout : float
         Seconds it may take.
+    folder : Path, optional
+        Where it starts; this process's own folder by default.
     stop : callable, optional
         Ends what the program started outside its process group.
     grace : float
@@ -80,6 +84,7 @@ def run_group(
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=dict(environment),
+            cwd=folder,
             text=True,
             errors="replace",
             start_new_session=True,
