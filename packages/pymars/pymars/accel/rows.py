@@ -75,7 +75,8 @@ def _refuse(feature: Mapping[str, Any], row: int, value: float) -> None:
     name = feature["name"]
     if np.isnan(value):
         raise MissingValueError(
-            f"row {row} has no value for the feature {name!r}, and the model allows none missing"
+            f"row {row} has no value (NaN) for feature {name!r} and the model does not allow "
+            "missing values; fill the value in, or fit with allow_missing=True"
         )
     raise InvalidValueError(
         f"row {row} has {value:g} for the categorical feature {name!r}; expected a position from 0 "
