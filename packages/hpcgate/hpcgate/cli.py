@@ -170,6 +170,22 @@ def policy(
 
 
 @app.command()
+def chains(root: Root = None, check: Check = False) -> None:
+    """Derive the order of tiers from `docs/benchmarks` into the library.
+
+    Example: `hpcgate chains --check`
+    """
+    from hpcgate import chains as module
+
+    differs = module.write(find_root(root), check=check)
+    if differs:
+        print(f"{'differs' if check else 'wrote'}: {module.CHAINS}")
+    if check and differs:
+        print("run: hpcgate chains", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+@app.command()
 def doctor(root: Root = None) -> None:
     """List every tool the sessions use, with its version or the command that installs it.
 

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-__all__ = ["FILE", "FLOOR", "Band", "bands_of", "host_class"]
+__all__ = ["FILE", "FLOOR", "Band", "always", "bands_of", "host_class"]
 
 FILE = Path(__file__).with_name("chains.json")
 FLOOR = "python"
@@ -57,6 +57,11 @@ def host_class(file: Path = FILE) -> str:
         if (known["system"], known["machine"]) == (system, machine) and least <= cpus <= most:
             return str(known["name"])
     return f"other-{machine}"
+
+
+def always() -> str:
+    """Say why the floor cannot run: never."""
+    return ""
 
 
 def _cpus() -> int:

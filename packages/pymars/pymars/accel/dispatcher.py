@@ -93,12 +93,14 @@ class _Mode(NamedTuple):
 class _Plan(NamedTuple):
     """A band whose probes have been asked."""
 
-    limit: float
     label: str
     host: str
     tiers: tuple[Tier, ...]
     skipped: tuple[Skipped, ...]
 
+
+# Limit of the band, what is called first, and the plan of the band.
+_Call = tuple[float, Callable[..., Any], _Plan]
 
 _MODE: ContextVar[_Mode | None] = ContextVar("mars_earth_tier", default=None)
 _REGISTRY: dict[str, MultiLangDispatcher] = {}
@@ -148,7 +150,7 @@ class MultiLangDispatcher:
         self._prepare = prepare
         self._bands = None if bands is None else _checked(name, bands)
         self._chains_file = chains_file
-        self._plans: tuple[_Plan, ...] = ()
+        self._calls: tuple[_Call, ...] = ()
         self._seen = threading.local()
         functools.update_wrapper(self, self._floor.call)
         for tier in tiers[:-1]:
@@ -159,21 +161,20 @@ class MultiLangDispatcher:
         if self._prepare is not None:
             args, options = self._prepare(*args, **options), {}
         size = self._size(*args)
-        for plan in self._plans or self._resolve():
-            if size <= plan.limit:
+        for limit, call, plan in self._calls or self._resolve():  # noqa: B007
+            if size <= limit:
                 break
         mode = _MODE.get()
         if mode is not None:
             return self._in_mode(mode, plan, size, args, options)
-        tier = plan.tiers[0]
         try:
-            found = tier.call(*args, **options)
+            found = call(*args, **options) if options else call(*args)
         except FALLTHROUGH as error:
             return self._next(plan, size, args, options, error)
         except Exception as error:
-            self._name(error, tier)
+            self._name(error, plan.tiers[0])
             raise
-        self._seen.last = (plan, size, tier, plan.skipped, False)
+        self._seen.last = plan, size
         return found
 
     def __repr__(self) -> str:
@@ -192,8 +193,8 @@ class MultiLangDispatcher:
     @property
     def last_tier(self) -> str | None:
         """The tier that answered this thread's last call; None before the first."""
-        last = getattr(self._seen, "last", None)
-        return None if last is None else last[2].name
+        last = self.last_dispatch
+        return None if last is None else last.tier
 
     @property
     def last_dispatch(self) -> Dispatch | None:
@@ -201,13 +202,14 @@ class MultiLangDispatcher:
         last = getattr(self._seen, "last", None)
         if last is None:
             return None
-        plan, size, tier, skipped, forced = last
+        plan, size, *more = last
+        tier, skipped, forced = more or (plan.tiers[0], plan.skipped, False)
         return Dispatch(self.name, tier.name, size, plan.label, plan.host, skipped, forced)
 
     def chain(self, size: int) -> tuple[str, ...]:
         """Return the tiers that a call of this size would try, in order."""
-        plans = self._plans or self._resolve()
-        return tuple(t.name for t in next(p for p in plans if size <= p.limit).tiers)
+        calls = self._calls or self._resolve()
+        return tuple(t.name for t in next(p for limit, _, p in calls if size <= limit).tiers)
 
     def available(self) -> dict[str, str]:
         """Return for each tier why it cannot run here, an empty string where it could."""
@@ -239,12 +241,12 @@ class MultiLangDispatcher:
 
     def refresh(self) -> None:
         """Forget what the probes said; the next call asks them again."""
-        self._plans = ()
+        self._calls = ()
 
-    def _resolve(self) -> tuple[_Plan, ...]:
+    def _resolve(self) -> tuple[_Call, ...]:
         host = chains.host_class(self._chains_file)
         bands = self._bands or chains.bands_of(self.name, host, self._chains_file)
-        below, plans = 0.0, []
+        below, calls = 0.0, []
         for band in bands:
             tiers, skipped = [], []
             for name in band.tiers[:-1]:
@@ -255,10 +257,11 @@ class MultiLangDispatcher:
                 else:
                     tiers.append(known)
             label = f"{below:g} to {band.limit:g}"
-            plans.append(_Plan(band.limit, label, host, (*tiers, self._floor), tuple(skipped)))
+            plan = _Plan(label, host, (*tiers, self._floor), tuple(skipped))
+            calls.append((band.limit, plan.tiers[0].call, plan))
             below = band.limit
-        self._plans = tuple(plans)
-        return self._plans
+        self._calls = tuple(calls)
+        return self._calls
 
     def _next(
         self,
@@ -280,7 +283,7 @@ class MultiLangDispatcher:
                 self._name(raised, tier)
                 raise
             else:
-                self._seen.last = (plan, size, tier, tuple(skipped), False)
+                self._seen.last = plan, size, tier, tuple(skipped), False
                 return found
         self._name(error, failed)
         raise error
@@ -305,7 +308,7 @@ class MultiLangDispatcher:
         except Exception as error:
             self._name(error, tier)
             raise
-        self._seen.last = (plan, size, tier, plan.skipped, mode.tier is not None)
+        self._seen.last = plan, size, tier, plan.skipped, mode.tier is not None
         return found
 
     def _name(self, error: BaseException, tier: Tier) -> None:
@@ -339,7 +342,7 @@ def register(
             raise InvalidArgumentError(f"a function {name} is registered; choose another name")
         made = MultiLangDispatcher(
             name,
-            [Tier(FLOOR, floor, str)],
+            [Tier(FLOOR, floor, chains.always)],
             size=size,
             prepare=prepare,
             bands=bands,

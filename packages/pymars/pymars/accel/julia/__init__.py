@@ -33,7 +33,7 @@ _started: tuple[Any, int] | None = None
 def probe() -> str:
     """Say why the tier cannot run; an empty string when it could."""
     if importlib.util.find_spec("juliacall") is None:
-        return "juliacall is not installed; pip install mars-earth[julia]"
+        return "juliacall is not installed; pip install 'juliacall>=0.9.23,<1'"
     return "" if _started else "is not started; call pymars.accel.julia.warm()"
 
 
