@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from packaging.version import InvalidVersion, Version
 
 from hpcgate.errors import GateError
-from hpcgate.policy.computation import find_computation
+from hpcgate.policy.computation import calls_of, find_computation
 from hpcgate.policy.data import (
     DATA,
     HEADER,
@@ -29,6 +29,7 @@ from hpcgate.repo import read_text, tracked_files
 
 __all__ = ["RULES", "Finding"]
 
+USERS = "packages/pymars/"  # modules that read what users bring, of any size
 ARCHIVE = "docs/benchmarks/archived/"
 NOTICE = 2  # minor versions between the announcement and the removal of a tier
 
@@ -103,7 +104,7 @@ def _function_faults(tree: Tree, function: Function) -> Iterator[str]:
 
 
 def _calls(tree: Tree) -> Iterator[Finding]:
-    """Ask whether each function is called where its row says so, and measured where it is."""
+    """Ask whether each function is called where its row says so, and each dispatcher has a row."""
     for name, function in tree.policy.functions.items():
         line = tree.row_line(name)
         if not function.call_sites:
@@ -111,9 +112,20 @@ def _calls(tree: Tree) -> Iterator[Finding]:
             yield Finding(DATA, line, "call", message)
         for site in function.call_sites:
             path, _, what = site.partition(":")
-            if not what or f"{what}(" not in _source(tree, path):
+            if not what or what not in calls_of(_source(tree, path)):
                 message = f"{name}: {path} does not call {what or 'it'}; wire it, or mend the site"
                 yield Finding(DATA, line, "call", message)
+    for path, text in tree.modules.items():
+        for name in re.findall(r"""^@?(?:\w+ = )?register\(\s*["'](\w+)["']""", text, re.MULTILINE):
+            if path.endswith(".py") and name not in tree.policy.functions:
+                message = f"{name} is a dispatcher without a row; add it under `functions:`"
+                yield Finding(path, line_of(text, rf"register\(\s*[\"']{name}"), "call", message)
+
+
+def _measured(tree: Tree) -> Iterator[Finding]:
+    """Ask whether each function has a record, of the sizes that stand for real work."""
+    for name, function in tree.policy.functions.items():
+        line = tree.row_line(name)
         if not (tree.root / function.benchmark).is_file():
             message = f"{name}: no {function.benchmark}; run nox -s bench-tiers -- {name}"
             yield Finding(DATA, line, "benchmark", message)
@@ -202,7 +214,8 @@ def _computation(tree: Tree) -> Iterator[Finding]:
     for path, row in tree.policy.modules.items():
         if row.status == "exempt" and path.endswith(".py"):
             try:
-                found = find_computation(tree.modules.get(path, ""))
+                users = path.startswith(USERS)
+                found = find_computation(tree.modules.get(path, ""), patterns=users)
             except SyntaxError as error:
                 yield Finding(path, error.lineno or 1, "syntax", "not Python; mend the syntax")
             else:
@@ -300,6 +313,7 @@ RULES: tuple[Callable[[Tree], Iterator[Finding]], ...] = (
     _palette,
     _functions,
     _calls,
+    _measured,
     _deprecations,
     _rows,
     _headers,
