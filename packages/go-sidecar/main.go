@@ -25,6 +25,8 @@ const (
 	tokenVariable = "MARS_EARTH_SIDECAR_TOKEN"
 	shortestToken = 16
 	grace         = 10 * time.Second
+	// However short requests are told to be, a health check is answered.
+	patience = 5 * time.Second
 )
 
 func main() {
@@ -62,8 +64,8 @@ func run() error {
 	server := &http.Server{
 		Handler:           service.New(token, limits),
 		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       limits.Time,
-		WriteTimeout:      2 * limits.Time,
+		ReadTimeout:       max(limits.Time, patience),
+		WriteTimeout:      2 * max(limits.Time, patience),
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    1 << 14,
 	}
