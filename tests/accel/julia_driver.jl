@@ -1,6 +1,6 @@
-# Calls one kernel: julia julia_driver.jl <kernels.jl> <folder> <function>. The folder holds the
-# arguments as 1.bin, 2.bin, ... and gets the result as out.bin. A file is: kind (0 float64, 1 int64),
-# number of axes, lengths, values in row order; all of 8 bytes.
+# Calls kernels: julia julia_driver.jl <kernels.jl> <folder>. Each folder in it holds the arguments of
+# one call as 1.bin, 2.bin, ..., the name of the kernel in `name`, and gets the result as out.bin. A
+# file is: kind (0 float64, 1 int64), number of axes, lengths, values in row order; all of 8 bytes.
 include(ARGS[1])
 
 function take(path)
@@ -10,6 +10,7 @@ function take(path)
         values = Vector{kind == 0 ? Float64 : Int64}(undef, prod(lengths))
         read!(stream, values)
         axes == 0 && return values[1]
+        axes == 1 && return values
         return permutedims(reshape(values, reverse(lengths)...), axes:-1:1)
     end
 end
@@ -22,10 +23,11 @@ function give(path, found)
     end
 end
 
-arguments = []
-while isfile(joinpath(ARGS[2], "$(length(arguments) + 1).bin"))
-    push!(arguments, take(joinpath(ARGS[2], "$(length(arguments) + 1).bin")))
+for folder in readdir(ARGS[2]; join=true)
+    kernel = getfield(MarsKernels, Symbol(read(joinpath(folder, "name"), String)))
+    arguments = []
+    while isfile(joinpath(folder, "$(length(arguments) + 1).bin"))
+        push!(arguments, take(joinpath(folder, "$(length(arguments) + 1).bin")))
+    end
+    give(joinpath(folder, "out.bin"), kernel(arguments...))
 end
-kernel = getfield(MarsKernels, Symbol(ARGS[3]))
-vectors = [a isa AbstractArray && ndims(a) == 1 ? vec(a) : a for a in arguments]
-give(joinpath(ARGS[2], "out.bin"), kernel(vectors...))
