@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,15 +19,29 @@ FILES = {
     "packaging/release.yaml": "version: 2.0.0\n",
     "packaging/language.yaml": """\
 palette:
-  rust: {niche: Loops., suffix: .rs, state: wired}
-  julia: {niche: Algebra., suffix: .jl, state: not wired, reason: No kernel is written.}
-  python: {niche: The floor., suffix: .py, state: wired}
+  rust:
+    niche: Loops.
+    suffix: .rs
+    probe: pymars.floor:can_run
+    extra: ""
+    pins:
+      - {file: packages/Cargo.lock, pattern: "^version", mend: run cargo generate-lockfile}
+      - {file: packages/pymars/pyproject.toml, pattern: "maturin[^,]*,<2", mend: bound maturin}
+    platforms: {linux-x86_64: MUST}
+  python: {niche: The floor., suffix: .py, probe: "pymars.floor:can_run", extra: "", pins: [],
+           platforms: {linux-x86_64: MUST, macos-arm64: MAY}}
+canonical_host_classes: [linux-x86-64-small]
+deprecations: []
 categories:
   declarations: Declares names.
 functions:
   predict:
     summary: Predictions.
     size_axis: rows
+    sizes: [10, 100]
+    production: [100]
+    benchmark: docs/benchmarks/predict.json
+    call_sites: ["packages/pymars/pymars/draft.py:predict"]
     floor: pymars.floor:predict
     tiers: [{language: rust, entry: _core.predict, source: packages/core/replay.rs}]
     tolerance: {atol: 1.0e-10, rtol: 1.0e-10}
@@ -48,9 +63,12 @@ modules:
     until: 2.1.0
 """,
     "packages/core/replay.rs": "pub fn predict() {}\n",
-    "packages/pymars/pymars/floor.py": "def predict(model, rows):\n    return rows @ model\n",
+    "packages/pymars/pymars/floor.py": "def predict(model, rows):\n    return rows @ model\n\n\n"
+    "def can_run():\n    return ''\n",
+    "docs/benchmarks/predict.json": "{}\n",
+    "DEPRECATIONS.md": "2026-11-22: rust goes.\n",
     "packages/pymars/pymars/__init__.py": EXEMPT + '"""The package."""\n',
-    "packages/pymars/pymars/draft.py": "def square(x):\n    return x * x\n",
+    "packages/pymars/pymars/draft.py": "def square(x):\n    return predict(x)\n",
     "packages/core/tests/cases.rs": "fn checked_elsewhere() {}\n",
     "packages/Cargo.lock": "version = 4\n",
     "packages/pymars/pyproject.toml": '[build-system]\nrequires = ["maturin>=1.8,<2"]\n',
@@ -91,6 +109,29 @@ def write(name: str, text: str) -> Callable[[Path], None]:
 
 def delete(name: str) -> Callable[[Path], None]:
     return lambda root: (root / name).unlink()
+
+
+PALETTE_JULIA = """
+  julia: {niche: Algebra., suffix: .jl, probe: "pymars.floor:can_run", extra: "", pins: [],
+          platforms: {linux-x86_64: MAY}}"""
+
+
+def deprecate(**changes: str) -> Callable[[Path], None]:
+    """Announce that a tier goes, properly but for the changes."""
+    row = {
+        "language": "rust", "functions": "[predict]", "since": "2026-11-22",
+        "since_version": "2.0.0", "reason": "It is slow.", "minors": "[2.1.0, 2.2.0]",
+        "removal": "3.0.0", "archived": "docs/benchmarks/archived/predict.json", **changes,
+    }  # fmt: skip
+    text = ", ".join(f"{key}: {value}" for key, value in row.items())
+
+    def edit(root: Path) -> None:
+        replace(DATA, "deprecations: []", f"deprecations: [{{{text}}}]")(root)
+        archive = root / "docs/benchmarks/archived"
+        archive.mkdir()
+        (archive / "predict.json").write_text("{}\n")
+
+    return edit
 
 
 BREACHES = {
@@ -173,18 +214,70 @@ BREACHES = {
         replace(DATA, "source: packages/core/replay.rs", "source: packages/pymars/pymars/draft.py"),
         "packages/pymars/pymars/draft.py has no row with `status: compiled`",
     ),
-    "language not wired without a reason": (
-        replace(DATA, ", reason: No kernel is written.", ""),
-        "julia is not wired and says no reason",
+    "language that serves no function": (
+        replace(DATA, "\ncanonical", PALETTE_JULIA + "\ncanonical"),
+        "[palette] julia serves no function",
     ),
-    "language that is used but not wired": (
-        replace(DATA, ".rs, state: wired", ".rs, state: not wired, reason: Later."),
-        "rust serves a function",
+    "probe that does not exist": (
+        replace(DATA, "probe: pymars.floor:can_run", "probe: pymars.floor:never"),
+        "[palette] rust: no pymars.floor:never in the tree",
     ),
-    "language that is wired but not used": (
-        replace(DATA, "state: not wired, reason: No kernel is written.", "state: wired"),
-        "julia serves no function",
+    "language without a platform": (
+        replace(DATA, "platforms: {linux-x86_64: MUST}", "platforms: {}"),
+        "[palette] rust: say under `platforms:`",
     ),
+    "function that nobody calls": (
+        replace(DATA, 'call_sites: ["packages/pymars/pymars/draft.py:predict"]', "call_sites: []"),
+        "[call] predict: nobody calls it",
+    ),
+    "call site that does not call": (
+        replace("packages/pymars/pymars/draft.py", "predict(", "other("),
+        "[call] predict: packages/pymars/pymars/draft.py does not call predict",
+    ),
+    "dispatcher without a row": (
+        write(
+            "packages/pymars/pymars/draft.py", '@register("other", size=len)\ndef predict(): ...\n'
+        ),
+        "packages/pymars/pymars/draft.py:1: [call] other is a dispatcher without a row",
+    ),
+    "function that was not measured": (
+        delete("docs/benchmarks/predict.json"),
+        "[benchmark] predict: no docs/benchmarks/predict.json; run nox -s bench-tiers",
+    ),
+    "production size that is not measured": (
+        replace(DATA, "production: [100]", "production: [1000]"),
+        "`production:` holds a size that `sizes:` does not",
+    ),
+    "deprecation past its date": (
+        deprecate(removal="2.0.0"),
+        "[deprecation] rust: its removal was due with 2.0.0; delete its tiers",
+    ),
+    "tier that went too early": (
+        deprecate(functions="[other]"),
+        "its tiers are gone before 3.0.0",
+    ),
+    "removal by a minor version": (
+        deprecate(removal="2.3.0"),
+        "2.3.0 is no major version after 2.0.0",
+    ),
+    "removal without notice": (
+        deprecate(minors="[2.1.0]"),
+        "name under `minors:` 2 minor versions or more that lie before 3.0.0",
+    ),
+    "removal at no version": (deprecate(removal="soon"), "must be versions"),
+    "deprecation without its measurement": (
+        deprecate(archived="docs/benchmarks/archived/rust.json"),
+        "no docs/benchmarks/archived/rust.json",
+    ),
+    "deprecation whose measurement is not archived": (
+        deprecate(archived="docs/benchmarks/predict.json"),
+        "lies outside docs/benchmarks/archived/",
+    ),
+    "deprecation that is not announced": (
+        deprecate(since="2026-01-01"),
+        "DEPRECATIONS.md does not say it; add an entry with the date 2026-01-01",
+    ),
+    "deprecation without a reason": (deprecate(reason="old"), "`reason:` must be one sentence"),
     "table that is stale": (
         replace("docs/language_policy.md", "Names the package.", "Names it."),
         "docs/language_policy.md:3: [table] not what the data says",
@@ -193,11 +286,15 @@ BREACHES = {
     "lock that is missing": (delete("packages/Cargo.lock"), "packages/Cargo.lock:1: [pin]"),
     "build back end without a bound": (
         replace("packages/pymars/pyproject.toml", "maturin>=1.8,<2", "maturin>=1.8"),
-        "packages/pymars/pyproject.toml:2: [pin] maturin has no upper bound",
+        "packages/pymars/pyproject.toml:1: [pin] bound maturin",
     ),
     "build back end that is missing": (
         delete("packages/pymars/pyproject.toml"),
-        "[pin] maturin has no upper bound",
+        "packages/pymars/pyproject.toml:1: [pin] missing; bound maturin",
+    ),
+    "image by tag": (
+        write("packages/Containerfile", "FROM golang:1.26\n"),
+        "packages/Containerfile:1: [pin] golang:1.26 is not pinned",
     ),
     "action by tag": (
         replace(".github/workflows/ci.yml", SHA, "v6"),
@@ -211,6 +308,14 @@ BREACHES = {
 
 
 def test_a_tree_that_keeps_the_policy_has_no_findings(tree: Path) -> None:
+    assert policy.check(tree) == []
+
+
+def test_a_proper_deprecation_and_a_pinned_image_are_no_findings(tree: Path) -> None:
+    deprecate()(tree)
+    image = f"FROM golang@sha256:{64 * '0'} AS build\nFROM scratch\nCOPY --from=build /a /a\n"
+    write("packages/Containerfile", image + "FROM build\n")(tree)
+    policy.fix(tree)
     assert policy.check(tree) == []
 
 
@@ -328,6 +433,36 @@ def test_computation_is_seen(source: str) -> None:
 )
 def test_text_and_counting_are_not_computation(source: str) -> None:
     assert find_computation(source) == []
+
+
+def test_patterns_over_lines_are_seen_where_users_bring_the_text() -> None:
+    by_module = "import re\nfor line in text.splitlines():\n    re.search('a', line)\n"
+    by_pattern = "rows = [PATTERN.match(x) for x in stream.readlines()]\n"
+    for source in (by_module, by_pattern):
+        assert [what for _, what in find_computation(source, patterns=True)] == [
+            "a pattern over lines"
+        ]
+        assert find_computation(source) == []
+    assert find_computation("for line in stream:\n    line.split(',')\n", patterns=True) == []
+    assert find_computation("for name in names:\n    re.search('a', name)\n", patterns=True) == []
+
+
+def test_too_little_coverage_is_found(tree: Path) -> None:
+    def summary(percent: float) -> dict[str, object]:
+        return {"summary": {"percent_covered": percent}, "missing_lines": [7, 9]}
+
+    report = tree / "coverage.json"
+    files = {
+        "/env/site-packages/pymars/floor.py": summary(94.9),
+        "packages/pymars/pymars/draft.py": summary(95.0),
+        "elsewhere.py": summary(0.0),
+    }
+    report.write_text(json.dumps({"files": files}))
+    (finding,) = policy.check_coverage(tree, report)
+    assert str(finding).startswith("packages/pymars/pymars/floor.py:7: [coverage] 94.9 %")
+    report.write_text("{}")
+    with pytest.raises(GateError, match="no coverage report"):
+        policy.check_coverage(tree, report)
 
 
 def test_this_checkout_keeps_the_policy() -> None:

@@ -152,6 +152,9 @@ def status(root: Root = None, release: Release = False) -> None:
 def policy(
     root: Root = None,
     fix: Annotated[bool, typer.Option(help="Write missing headers and tables.")] = False,
+    coverage: Annotated[
+        Path | None, typer.Option(help="Hold this report of `coverage json` to 95 % per module.")
+    ] = None,
 ) -> None:
     """Check the language policy: every module has its row, every row its module.
 
@@ -164,9 +167,27 @@ def policy(
         for path in module.fix(where):
             print(f"wrote: {path}")
     findings = module.check(where)
+    if coverage is not None:
+        findings += module.check_coverage(where, coverage)
     for finding in findings:
         print(finding)
     raise typer.Exit(1 if findings else 0)
+
+
+@app.command()
+def chains(root: Root = None, check: Check = False) -> None:
+    """Derive the order of tiers from `docs/benchmarks` into the library.
+
+    Example: `hpcgate chains --check`
+    """
+    from hpcgate import chains as module
+
+    differs = module.write(find_root(root), check=check)
+    if differs:
+        print(f"{'differs' if check else 'wrote'}: {module.CHAINS}")
+    if check and differs:
+        print("run: hpcgate chains", file=sys.stderr)
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -35,6 +35,7 @@ from pymars.runtime import (
 
 if TYPE_CHECKING:
     from pymars.batches import predict_batches
+    from pymars.diagnostics import knot_gains, pruning_path
     from pymars.earth import Earth
     from pymars.estimators import EarthClassifier, EarthRegressor, GLMEarth
 
@@ -49,11 +50,13 @@ __all__ = [
     "design_matrix",
     "errors",
     "inspect",
+    "knot_gains",
     "linear_predictor",
     "load_model",
     "predict",
     "predict_arrow",
     "predict_batches",
+    "pruning_path",
     "replay_info",
     "runtime_threads",
     "save_model",
@@ -63,7 +66,9 @@ __all__ = [
 
 # Replay needs NumPy alone; scikit-learn is loaded when an estimator is first named.
 _LATE = {
+    "knot_gains": "pymars.diagnostics",
     "predict_batches": "pymars.batches",
+    "pruning_path": "pymars.diagnostics",
     "Earth": "pymars.earth",
     "EarthClassifier": "pymars.estimators",
     "EarthRegressor": "pymars.estimators",

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,9 +14,9 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from pymars import _core
+from pymars import _core, accel
+from pymars.accel.rust import replay
 from pymars.errors import EarthError, InvalidArgumentError, ModelFileError
-from pymars.tables import read_columns, read_rows
 
 __all__ = [
     "Model",
@@ -237,8 +237,8 @@ def predict(
     >>> predict(spec, np.array([[0.0], [3.0]])).tolist()
     [0.0, 4.0]
     """
-    core = load_model(model)._core
-    return _replay(core, core.predict, X, threads, out)
+    found: NDArray[np.float64] = accel.predict(load_model(model), X, _resolve(threads), out)
+    return found
 
 
 def predict_arrow(
@@ -281,7 +281,7 @@ def linear_predictor(
     has no link.
     """
     core = load_model(model)._core
-    return _replay(core, core.linear_predictor, X, threads, out)
+    return replay(core, core.linear_predictor, X, _resolve(threads), out)
 
 
 def design_matrix(
@@ -296,8 +296,8 @@ def design_matrix(
     ndarray of shape (rows, terms), float64
         One column per term that has coefficients, in the order of the ModelSpec.
     """
-    core = load_model(model)._core
-    return _replay(core, core.design_matrix, X, threads, out)
+    found: NDArray[np.float64] = accel.design_matrix(load_model(model), X, _resolve(threads), out)
+    return found
 
 
 def replay_info() -> dict[str, Any]:
@@ -387,26 +387,6 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         raise ModelFileError(f"{path}: cannot be written: {why}") from None
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _replay(
-    core: _core.Model,
-    method: Callable[..., NDArray[np.float64] | None],
-    X: Any,
-    threads: int | None,
-    out: NDArray[np.float64] | None,
-) -> NDArray[np.float64]:
-    """Hand rows to the core as they lie, and converted where it does not take them so."""
-    bound = _resolve(threads)
-    held, copied = X, 0
-    if type(X) is not np.ndarray:
-        held, copied = read_columns(X, core.feature_names, core.categories)
-    found = method(held, bound, out, copied)
-    if found is None:
-        rows = read_rows(X, core.feature_names, core.categories)
-        found = method(rows, bound, out, rows.nbytes)
-    assert found is not None, "the core takes every aligned float64 array"
-    return found
 
 
 def _resolve(threads: int | None) -> int:

@@ -8,6 +8,7 @@ use mars_earth_core::{CATALOGUE, Error, Feature, Link, ModelSpec, Output, Plan, 
 use numpy::{PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 
+mod accel;
 mod arrow;
 mod replay;
 
@@ -442,5 +443,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(available_threads, module)?)?;
     module.add_function(wrap_pyfunction!(threads_variable, module)?)?;
     module.add_function(wrap_pyfunction!(replay::replay_info, module)?)?;
+    module.add_function(wrap_pyfunction!(accel::gcv_path, module)?)?;
+    module.add_function(wrap_pyfunction!(accel::knot_scan, module)?)?;
     Ok(())
 }

@@ -5,11 +5,17 @@ from __future__ import annotations
 
 import ast
 
-__all__ = ["find_computation"]
+__all__ = ["calls_of", "find_computation"]
 
 
-def find_computation(source: str) -> list[tuple[int, str]]:
+def find_computation(source: str, *, patterns: bool = False) -> list[tuple[int, str]]:
     """Return the lines of a module that visibly compute, each with what was seen there.
+
+    Parameters
+    ----------
+    source : str
+    patterns : bool
+        Count regular expressions in a loop over lines: they parse what users bring, of any size.
 
     Raises
     ------
@@ -23,9 +29,24 @@ def find_computation(source: str) -> list[tuple[int, str]]:
     >>> find_computation("name = folder / 'file'")
     []
     """
-    detector = _Detector()
+    detector = _Detector(patterns)
     detector.visit(ast.parse(source))
     return sorted(set(detector.found))
+
+
+def calls_of(source: str) -> set[str]:
+    """Return the dotted names of what a module calls; of none where it is not Python.
+
+    Examples
+    --------
+    >>> sorted(calls_of("found = accel.predict(model, rows(X))"))
+    ['accel.predict', 'rows']
+    """
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return set()
+    return {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
 
 
 class _Detector(ast.NodeVisitor):
@@ -49,8 +70,12 @@ class _Detector(ast.NodeVisitor):
     LIBRARIES = frozenset({"cmath", "math", "numpy", "scipy"})
     SUBPACKAGES = frozenset({"fft", "integrate", "linalg", "optimize", "special", "stats"})
 
-    def __init__(self) -> None:
+    MATCHERS = frozenset({"findall", "finditer", "fullmatch", "match", "search", "split", "sub"})
+
+    def __init__(self, patterns: bool) -> None:
         self.found: list[tuple[int, str]] = []
+        self._patterns = patterns
+        self._over_lines = 0
         self._loops = 0
         self._names: dict[str, str] = {}
 
@@ -89,12 +114,23 @@ class _Detector(ast.NodeVisitor):
             self.found.append((node.lineno, "a dot product"))
         elif library == "sum" and node.args and _sums_products(node.args[0]):
             self.found.append((node.lineno, "a sum of products"))
+        elif self._patterns and self._over_lines and self._is_match(node.func):
+            self.found.append((node.lineno, "a pattern over lines"))
         self.generic_visit(node)
 
     def _loop(self, node: ast.AST) -> None:
+        over_lines = _goes_over_lines(node)
         self._loops += 1
+        self._over_lines += over_lines
         self.generic_visit(node)
+        self._over_lines -= over_lines
         self._loops -= 1
+
+    def _is_match(self, node: ast.expr) -> bool:
+        """Tell `re.search` and the methods of a compiled pattern from methods of a text."""
+        if not isinstance(node, ast.Attribute) or node.attr not in self.MATCHERS:
+            return False
+        return self._dotted(node).startswith("re.") or node.attr not in {"split"}
 
     visit_For = visit_While = visit_ListComp = visit_SetComp = _loop
     visit_DictComp = visit_GeneratorExp = _loop
@@ -105,6 +141,19 @@ class _Detector(ast.NodeVisitor):
         if isinstance(node, ast.Attribute):
             return f"{self._dotted(node.value)}.{node.attr}"
         return ""
+
+
+def _goes_over_lines(node: ast.AST) -> bool:
+    """Whether a loop says that it goes over lines: by what it calls, or how it names them."""
+    loops = getattr(node, "generators", [node])
+    for loop in loops:
+        iterable, target = getattr(loop, "iter", None), getattr(loop, "target", None)
+        called = iterable.func if isinstance(iterable, ast.Call) else None
+        if isinstance(called, ast.Attribute) and called.attr in {"splitlines", "readlines"}:
+            return True
+        if isinstance(target, ast.Name) and target.id in {"line", "record"}:
+            return True
+    return False
 
 
 def _is_element(node: ast.expr) -> bool:

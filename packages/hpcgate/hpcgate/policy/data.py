@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Literal
 
@@ -16,9 +17,11 @@ from hpcgate.repo import read_text, tracked_files
 __all__ = [
     "DATA",
     "HEADER",
+    "Deprecation",
     "Function",
     "Language",
     "Module",
+    "Pin",
     "Policy",
     "Tier",
     "Tolerance",
@@ -35,13 +38,27 @@ HEADER = "Language policy: EXEMPT from the Rust-path rule."
 MODULE_ROOT = "packages/"
 
 
+class Pin(FactModel):
+    """Hold a file to a pattern: what the language needs is there, in one version."""
+
+    file: str
+    pattern: str = ""
+    mend: str
+
+
 class Language(FactModel):
-    """Describe one language of the palette."""
+    """Describe one language of the palette.
+
+    `probe` says without starting anything whether a tier could run, as `module:function`; `extra`
+    is what pip installs for it, and `platforms` where a tier must or may be there.
+    """
 
     niche: str
     suffix: str
-    state: Literal["wired", "not wired"]
-    reason: str = ""
+    probe: str
+    extra: str
+    pins: tuple[Pin, ...]
+    platforms: dict[str, Literal["MUST", "MAY"]]
 
 
 class Tier(FactModel):
@@ -50,6 +67,8 @@ class Tier(FactModel):
     language: str
     entry: str
     source: str
+    in_chain: bool = True
+    thread_safe: bool = True
 
 
 class Tolerance(FactModel):
@@ -67,10 +86,21 @@ class Waiver(FactModel):
 
 
 class Function(FactModel):
-    """Describe one compute function: floor or waiver, tiers, and how its size is counted."""
+    """Describe one compute function: floor or waiver, tiers, sizes, promises, and who calls it.
+
+    `invariants` name tests of `tests/accel/invariants.py`; `production` are those of the measured
+    `sizes` that stand for real work; a call site is `file:what it calls`.
+    """
 
     summary: str
     size_axis: str
+    folder: str = "packages/pymars"
+    sizes: tuple[int, ...] = ()
+    production: tuple[int, ...] = ()
+    invariants: tuple[str, ...] = ()
+    seedable: bool = False
+    benchmark: str
+    call_sites: tuple[str, ...]
     floor: str = ""
     floor_waiver: Waiver | None = None
     tiers: tuple[Tier, ...]
@@ -86,9 +116,27 @@ class Module(FactModel):
     until: str = ""
 
 
+class Deprecation(FactModel):
+    """Announce that a tier goes: since when and why, at which release, and what was measured.
+
+    `minors` are the minor versions that carry the announcement, before the major one of `removal`.
+    """
+
+    language: str
+    functions: tuple[str, ...]
+    since: date
+    since_version: str
+    reason: str
+    minors: tuple[str, ...]
+    removal: str
+    archived: str
+
+
 class Policy(FactModel):
     """Hold `packaging/language.yaml` as written."""
 
+    canonical_host_classes: tuple[str, ...]
+    deprecations: tuple[Deprecation, ...]
     palette: dict[str, Language]
     categories: dict[str, str]
     functions: dict[str, Function]

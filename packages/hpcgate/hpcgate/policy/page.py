@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from hpcgate.lanes.blocks import fill_block, markdown_table
-from hpcgate.policy.data import Function, Policy
+from hpcgate.policy.data import Function, Policy, Tier
 
 __all__ = ["BLOCK", "PAGE", "render"]
 
@@ -20,18 +21,41 @@ def render(root: Path, policy: Policy) -> str:
 
 
 def _tables(policy: Policy) -> str:
-    palette = [(name, x.niche, x.state, x.reason or "—") for name, x in policy.palette.items()]
+    palette = [
+        (
+            name,
+            x.niche,
+            f"`{x.probe}`",
+            f"`{x.extra}`" if x.extra else "—",
+            ", ".join(f"`{pin.file}`" for pin in x.pins),
+            _places(x.platforms, "MUST"),
+            _places(x.platforms, "MAY"),
+        )
+        for name, x in policy.palette.items()
+    ]
     functions = [(f"`{name}`", *_function_cells(x)) for name, x in policy.functions.items()]
+    promises = [(f"`{name}`", *_promise_cells(x)) for name, x in policy.functions.items()]
     modules = [
         (f"`{path}`", x.status, x.category or x.until or "—", x.reason)
         for path, x in sorted(policy.modules.items())
     ]
+    gone = [
+        (x.language, ", ".join(x.functions), str(x.since), x.removal, x.reason)
+        for x in policy.deprecations
+    ]
+    columns = ("Language", "Niche", "Probe", "Extra", "Pins", "MUST be on", "MAY be on")
     return "\n\n".join(
         (
             "### Palette",
-            markdown_table(("Language", "Niche", "State", "Why not wired"), palette),
+            markdown_table(columns, palette),
             "### Compute functions",
             markdown_table(("Function", "Size", "Floor", "Tiers", "Tolerance"), functions),
+            "### What they promise",
+            markdown_table(("Function", "Invariants", "Record", "Called by"), promises),
+            "### Tiers that go",
+            markdown_table(("Tier", "Functions", "Since", "Gone with", "Reason"), gone)
+            if gone
+            else "None.",
             "### Categories of exemption",
             markdown_table(("Category", "Why it computes nothing"), policy.categories.items()),
             "### Modules",
@@ -40,11 +64,28 @@ def _tables(policy: Policy) -> str:
     )
 
 
+def _places(platforms: Mapping[str, str], word: str) -> str:
+    return ", ".join(name for name, said in platforms.items() if said == word) or "—"
+
+
 def _function_cells(function: Function) -> tuple[str, ...]:
     waiver, tolerance = function.floor_waiver, function.tolerance
     return (
         function.size_axis,
         f"none, waived until {waiver.until}: {waiver.reason}" if waiver else f"`{function.floor}`",
-        ", ".join(f"{tier.language}: `{tier.entry}`" for tier in function.tiers),
+        ", ".join(_tier(tier) for tier in function.tiers),
         f"atol {tolerance.atol:g}, rtol {tolerance.rtol:g}" if tolerance else "—",
+    )
+
+
+def _tier(tier: Tier) -> str:
+    outside = "" if tier.in_chain else " (beside the process)"
+    return f"{tier.language}: `{tier.entry}`{outside}"
+
+
+def _promise_cells(function: Function) -> tuple[str, ...]:
+    return (
+        ", ".join(name.replace("_", " ") for name in function.invariants) or "—",
+        f"`{function.benchmark}`",
+        ", ".join(f"`{site}`" for site in function.call_sites),
     )

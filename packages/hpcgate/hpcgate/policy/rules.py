@@ -6,17 +6,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.version import InvalidVersion, Version
 
 from hpcgate.errors import GateError
-from hpcgate.policy.computation import find_computation
+from hpcgate.policy.computation import calls_of, find_computation
 from hpcgate.policy.data import (
     DATA,
     HEADER,
+    MODULE_ROOT,
+    Deprecation,
     Function,
     Module,
+    Tier,
     Tree,
     comment_sign,
     line_of,
@@ -26,6 +28,10 @@ from hpcgate.policy.page import BLOCK, PAGE, render
 from hpcgate.repo import read_text, tracked_files
 
 __all__ = ["RULES", "Finding"]
+
+USERS = "packages/pymars/"  # modules that read what users bring, of any size
+ARCHIVE = "docs/benchmarks/archived/"
+NOTICE = 2  # minor versions between the announcement and the removal of a tier
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -48,16 +54,19 @@ class Finding:
 
 
 def _palette(tree: Tree) -> Iterator[Finding]:
-    """Ask whether each language is wired, or says why it is not."""
+    """Ask whether each language serves a function, and has a probe that exists."""
     used = {tier.language for function in tree.policy.functions.values() for tier in function.tiers}
     used |= {"python"} if any(f.floor for f in tree.policy.functions.values()) else set()
     for name, language in tree.policy.palette.items():
-        if language.state == "not wired" and not language.reason:
-            message = f"{name} is not wired and says no reason; add `reason:` to its entry"
-        elif language.state == "not wired" and name in used:
-            message = f"{name} serves a function; set its `state: wired` and drop the reason"
-        elif language.state == "wired" and name not in used:
-            message = f"{name} serves no function; set `state: not wired` with a reason"
+        path, probe = _floor_path(language.probe)
+        package = f"{path.removesuffix('.py')}/__init__.py"
+        text = tree.modules.get(path) or tree.modules.get(package, "")
+        if name not in used:
+            message = f"{name} serves no function; give one a tier in it, or delete its entry"
+        elif not _defines(text, probe):
+            message = f"{name}: no {language.probe} in the tree; write the probe or mend its name"
+        elif not language.platforms:
+            message = f"{name}: say under `platforms:` where it MUST and where it MAY be there"
         else:
             continue
         yield Finding(DATA, tree.row_line(name), "palette", message)
@@ -74,8 +83,8 @@ def _function_faults(tree: Tree, function: Function) -> Iterator[str]:
     if bool(function.floor) == bool(function.floor_waiver):
         yield "give either `floor: module:function` or `floor_waiver:` with reason and until"
     if function.floor:
-        path, name = _floor_path(function.floor)
-        if not re.search(rf"^def {re.escape(name)}\(", tree.modules.get(path, ""), re.MULTILINE):
+        path, name = _floor_path(function.floor, function.folder)
+        if not _defines(_source(tree, path), name):
             yield f"no {function.floor} in the tree; write the floor or mend its name"
         elif not _is_compiled(tree, path):
             yield f"its floor {path} has no row with `status: compiled`"
@@ -88,10 +97,78 @@ def _function_faults(tree: Tree, function: Function) -> Iterator[str]:
     for tier in function.tiers:
         if tier.language not in tree.policy.palette:
             yield f"{tier.language} is not in the palette ({', '.join(tree.policy.palette)})"
-        if tier.source not in tree.modules:
+        if not _source(tree, tier.source):
             yield f"its {tier.language} source {tier.source} is missing; mend `source:`"
         elif not _is_compiled(tree, tier.source):
             yield f"its {tier.language} source {tier.source} has no row with `status: compiled`"
+
+
+def _calls(tree: Tree) -> Iterator[Finding]:
+    """Ask whether each function is called where its row says so, and each dispatcher has a row."""
+    for name, function in tree.policy.functions.items():
+        line = tree.row_line(name)
+        if not function.call_sites:
+            message = f"{name}: nobody calls it; wire it, and name the place under `call_sites:`"
+            yield Finding(DATA, line, "call", message)
+        for site in function.call_sites:
+            path, _, what = site.partition(":")
+            if not what or what not in calls_of(_source(tree, path)):
+                message = f"{name}: {path} does not call {what or 'it'}; wire it, or mend the site"
+                yield Finding(DATA, line, "call", message)
+    for path, text in tree.modules.items():
+        for name in re.findall(r"""^@?(?:\w+ = )?register\(\s*["'](\w+)["']""", text, re.MULTILINE):
+            if path.endswith(".py") and name not in tree.policy.functions:
+                message = f"{name} is a dispatcher without a row; add it under `functions:`"
+                yield Finding(path, line_of(text, rf"register\(\s*[\"']{name}"), "call", message)
+
+
+def _measured(tree: Tree) -> Iterator[Finding]:
+    """Ask whether each function has a record, of the sizes that stand for real work."""
+    for name, function in tree.policy.functions.items():
+        line = tree.row_line(name)
+        if not (tree.root / function.benchmark).is_file():
+            message = f"{name}: no {function.benchmark}; run nox -s bench-tiers -- {name}"
+            yield Finding(DATA, line, "benchmark", message)
+        if not set(function.production) <= set(function.sizes):
+            message = f"{name}: `production:` holds a size that `sizes:` does not; add it there"
+            yield Finding(DATA, line, "benchmark", message)
+
+
+def _deprecations(tree: Tree) -> Iterator[Finding]:
+    """Ask whether each tier that goes has two minor versions of notice and still has its time."""
+    for gone in tree.policy.deprecations:
+        for message in _deprecation_faults(tree, gone):
+            yield Finding(DATA, tree.row_line("deprecations"), "deprecation",
+                          f"{gone.language}: {message}")  # fmt: skip
+
+
+def _deprecation_faults(tree: Tree, gone: Deprecation) -> Iterator[str]:
+    tiers = {tier.language for name in gone.functions for tier in _tiers_of(tree, name)}
+    if not _is_one_sentence(gone.reason):
+        yield "`reason:` must be one sentence that ends with a full stop"
+    if tree.is_due(gone.removal) and gone.language in tiers:
+        yield f"its removal was due with {gone.removal}; delete its tiers and this entry"
+    if not tree.is_due(gone.removal) and gone.language not in tiers:
+        yield f"its tiers are gone before {gone.removal}; put them back until then"
+    try:
+        since, removal = Version(gone.since_version), Version(gone.removal)
+        between = sorted({Version(minor).release[:2] for minor in gone.minors})
+    except InvalidVersion:
+        yield "`since_version:`, `minors:` and `removal:` must be versions, such as 2.1.0 and 3.0.0"
+        return
+    if removal.release[1:] != (0, 0) or removal.major <= since.major:
+        yield f"{removal} is no major version after {since}; a tier is removed by one alone"
+    if (
+        len([minor for minor in between if since.release[:2] < minor < removal.release[:2]])
+        < NOTICE
+    ):
+        yield f"name under `minors:` {NOTICE} minor versions or more that lie before {removal}"
+    if not (tree.root / gone.archived).is_file():
+        yield f"no {gone.archived}; keep the last measurement of the tier there"
+    elif not gone.archived.startswith(ARCHIVE):
+        yield f"{gone.archived} lies outside {ARCHIVE}; move it there"
+    if gone.since.isoformat() not in _source(tree, "DEPRECATIONS.md"):
+        yield f"DEPRECATIONS.md does not say it; add an entry with the date {gone.since}"
 
 
 def _rows(tree: Tree) -> Iterator[Finding]:
@@ -137,7 +214,8 @@ def _computation(tree: Tree) -> Iterator[Finding]:
     for path, row in tree.policy.modules.items():
         if row.status == "exempt" and path.endswith(".py"):
             try:
-                found = find_computation(tree.modules.get(path, ""))
+                users = path.startswith(USERS)
+                found = find_computation(tree.modules.get(path, ""), patterns=users)
             except SyntaxError as error:
                 yield Finding(path, error.lineno or 1, "syntax", "not Python; mend the syntax")
             else:
@@ -160,27 +238,29 @@ def _tables_current(tree: Tree) -> Iterator[Finding]:
 
 def _pins(tree: Tree) -> Iterator[Finding]:
     """Ask whether what builds the project is pinned."""
-    lock = "packages/Cargo.lock"
-    if not (tree.root / lock).is_file():
-        yield Finding(lock, 1, "pin", "missing; run cargo generate-lockfile in packages/")
-    yield from _maturin_pin(tree.root)
+    for language in tree.policy.palette.values():
+        for pin in language.pins:
+            text = _source(tree, pin.file)
+            if not text:
+                yield Finding(pin.file, 1, "pin", f"missing; {pin.mend}")
+            elif not re.search(pin.pattern, text, re.MULTILINE):
+                yield Finding(pin.file, 1, "pin", pin.mend)
     for path in tracked_files(tree.root):
         if path.parent.as_posix() == ".github/workflows" and path.suffix in (".yml", ".yaml"):
             yield from _action_pins(path.as_posix(), read_text(tree.root / path))
+        elif path.name in ("Containerfile", "Dockerfile"):
+            yield from _image_pins(path.as_posix(), read_text(tree.root / path))
 
 
-def _maturin_pin(root: Path) -> Iterator[Finding]:
-    name = "packages/pymars/pyproject.toml"
-    pattern = r"""["'](maturin\b[^"']*)["']"""
-    text = read_text(root / name) if (root / name).is_file() else ""
-    found = re.search(pattern, text)
-    try:
-        bounds = {spec.operator for spec in Requirement(found[1]).specifier} if found else set()
-    except InvalidRequirement:
-        bounds = set()
-    if not bounds & {"<", "<=", "==", "~="}:
-        message = "maturin has no upper bound in build-system.requires; write maturin>=1.8,<2"
-        yield Finding(name, line_of(text, pattern), "pin", message)
+def _image_pins(path: str, text: str) -> Iterator[Finding]:
+    stages = {"scratch"}
+    for number, line in enumerate(text.splitlines(), 1):
+        used = re.match(r"FROM\s+(?:--\S+\s+)?(\S+)(?:\s+AS\s+(\S+))?", line, re.IGNORECASE)
+        if used and used[1] not in stages and not re.search(r"@sha256:[0-9a-f]{64}$", used[1]):
+            message = f"{used[1]} is not pinned; write @sha256: and the digest after it"
+            yield Finding(path, number, "pin", message)
+        if used and used[2]:
+            stages.add(used[2])
 
 
 def _action_pins(path: str, text: str) -> Iterator[Finding]:
@@ -195,13 +275,33 @@ def _action_pins(path: str, text: str) -> Iterator[Finding]:
                 yield Finding(path, number, "pin", message)
 
 
-def _floor_path(name: str) -> tuple[str, str]:
+def _floor_path(name: str, folder: str = "packages/pymars") -> tuple[str, str]:
     """Split `package.module:function` into the path of the module and the function."""
     module, _, function = name.partition(":")
-    return f"packages/pymars/{module.replace('.', '/')}.py", function
+    return f"{folder}/{module.replace('.', '/')}.py", function
+
+
+def _defines(text: str, function: str) -> bool:
+    return re.search(rf"^def {re.escape(function)}\(", text, re.MULTILINE) is not None
+
+
+def _source(tree: Tree, path: str) -> str:
+    """Return the text of a file, empty where there is none."""
+    if path in tree.modules:
+        return tree.modules[path]
+    place = tree.root / path
+    return read_text(place) if place.is_file() else ""
+
+
+def _tiers_of(tree: Tree, function: str) -> tuple[Tier, ...]:
+    known = tree.policy.functions.get(function)
+    return known.tiers if known else ()
 
 
 def _is_compiled(tree: Tree, path: str) -> bool:
+    """Whether a module has such a row; what lies outside `packages/` has none."""
+    if not path.startswith(MODULE_ROOT):
+        return True
     return path in tree.policy.modules and tree.policy.modules[path].status == "compiled"
 
 
@@ -212,6 +312,9 @@ def _is_one_sentence(text: str) -> bool:
 RULES: tuple[Callable[[Tree], Iterator[Finding]], ...] = (
     _palette,
     _functions,
+    _calls,
+    _measured,
+    _deprecations,
     _rows,
     _headers,
     _computation,

@@ -1,4 +1,4 @@
-"""The Python floor: what a ModelSpec means, in NumPy.
+"""The Python floor: what a ModelSpec means, and what two scores of training mean, in NumPy.
 
 Slow and plain on purpose. It shares no code with the core, so that agreement of the two is
 evidence. The conformance vectors are its results.
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["design_matrix", "linear_predictor", "predict"]
+__all__ = ["design_matrix", "gcv_path", "knot_scan", "linear_predictor", "predict", "respond"]
 
 Array = NDArray[np.float64]
 
@@ -65,7 +65,7 @@ def predict(spec: Mapping[str, Any], X: Array) -> Array:
     """
     eta = linear_predictor(spec, X)
     with np.errstate(all="ignore"):
-        return _respond(spec.get("link"), eta)
+        return respond(spec.get("link"), eta)
 
 
 def linear_predictor(spec: Mapping[str, Any], X: Array) -> Array:
@@ -85,23 +85,14 @@ def linear_predictor(spec: Mapping[str, Any], X: Array) -> Array:
     return total
 
 
-def _factor(term: Mapping[str, Any], feature: Mapping[str, Any], x: Array) -> Array:
-    missing = np.isnan(x)
-    if term["kind"] == "missingness":
-        return np.where(missing == (term["when"] == "missing"), 1.0, 0.0)
-    if "impute" in feature:
-        x = np.where(missing, float(feature["impute"]), x)
-    if term["kind"] == "linear":
-        return x
-    if term["kind"] == "categorical":
-        codes = [feature["categories"].index(level) for level in term["levels"]]
-        return np.where(np.isnan(x), np.nan, np.isin(x, codes))
-    d = x - term["knot"] if term["side"] == "right" else term["knot"] - x
-    # Where d is NaN the comparison is false and NaN passes through.
-    return np.where(d <= 0.0, 0.0, d)
+def respond(link: str | None, eta: Array) -> Array:
+    """Return the inverse link of linear predictors, one column per response.
 
-
-def _respond(link: str | None, eta: Array) -> Array:
+    Examples
+    --------
+    >>> respond("inverse", np.array([[4.0]])).item()
+    0.25
+    """
     if link is None:
         return eta
     if link == "log":
@@ -122,6 +113,122 @@ def _respond(link: str | None, eta: Array) -> Array:
     for k in range(e.shape[1]):
         total = total + e[:, k]
     return e / total[:, None]
+
+
+def gcv_path(r: Array, z: Array, rss: float, n: int, penalty: float) -> Array:
+    """Drop the term that costs least, again and again, from B = QR.
+
+    Dropping term k raises the RSS by b_k^2 over the k-th diagonal element of the inverse of B'B,
+    where b = R^-1 z are the coefficients (the partial F test of Draper and Smith, 1998, ch. 6).
+    What is left is made a triangle again by a new QR.
+
+    Parameters
+    ----------
+    r : ndarray of shape (terms, terms)
+        The triangle; the first term always stays.
+    z : ndarray of shape (terms, responses)
+        Q'y.
+    rss : float
+        Residual sum of squares with all terms.
+    n : int
+        Rows.
+    penalty : float
+        Of the GCV; -1 counts no parameters.
+
+    Returns
+    -------
+    ndarray of shape (terms, 3)
+        Row k is the model of k + 1 terms: its RSS, its GCV, and the term that goes next (-1: none).
+
+    Examples
+    --------
+    >>> gcv_path(np.eye(2), np.array([[3.0], [4.0]]), 1.0, 10, 3.0)[:, [0, 2]].tolist()
+    [[17.0, -1.0], [1.0, 1.0]]
+    """
+    order, found = list(range(len(r))), []
+    while order:
+        inverse = np.linalg.inv(r)
+        costs = ((inverse @ z) ** 2).sum(axis=1) / (inverse**2).sum(axis=1)
+        k = 1 + int(costs[1:].argmin()) if len(order) > 1 else 0
+        found.append((rss, _gcv(rss, n, len(order), penalty), order.pop(k) if k else -1))
+        if k == 0:
+            break
+        q, triangle = np.linalg.qr(np.delete(r, k, axis=1), mode="complete")
+        rotated = q.T @ z
+        rss = rss + float((rotated[-1] ** 2).sum())
+        r, z = triangle[:-1], rotated[:-1]
+    return np.array(found[::-1])
+
+
+def knot_scan(x: Array, parent: Array, frame: Array, residual: Array, knots: Array) -> Array:
+    """Score every candidate knot of one variable under one parent.
+
+    For each knot t the columns L = p (x - mean x) and h = p max(x - t, 0) are made orthogonal to
+    the frame and then to each other; a column that keeps no more than a share of 1e-6 of its
+    squared norm adds nothing. The gain is by how much the RSS falls (Friedman 1991, section 3.9).
+
+    Parameters
+    ----------
+    x, parent : ndarray of shape (rows,)
+        The variable, and the values of the parent term p.
+    frame : ndarray of shape (rows, terms)
+        Orthonormal columns that span the model.
+    residual : ndarray of shape (rows, responses)
+        What the model leaves of the responses; orthogonal to the frame.
+    knots : ndarray of shape (knots,)
+        Rising.
+
+    Returns
+    -------
+    ndarray of shape (knots,)
+
+    Examples
+    --------
+    >>> x = np.arange(4.0)
+    >>> bend = np.array([[-0.5], [-0.5], [-0.5], [1.5]])
+    >>> knot_scan(x, np.ones(4), np.full((4, 1), 0.5), bend, np.array([1.0, 2.0])).round(9).tolist()
+    [2.333333333, 3.0]
+    """
+    linear = parent * (x - (x.mean() if len(x) else 0.0))
+    along = residual.T @ linear
+    outside = linear - frame @ (frame.T @ linear)
+    norm = outside @ outside
+    if not norm > SPAN * (linear @ linear):
+        norm, outside = np.inf, np.zeros_like(linear)
+    gains = np.full(len(knots), (along**2).sum() / norm)
+    for k, knot in enumerate(knots):
+        hinge = parent * np.maximum(x - knot, 0.0)
+        beyond = hinge - frame @ (frame.T @ hinge)
+        cross = beyond @ outside / norm
+        beyond = beyond - cross * outside
+        left = beyond @ beyond
+        if left > SPAN * (hinge @ hinge):
+            gains[k] += ((residual.T @ hinge - cross * along) ** 2).sum() / left
+    return gains
+
+
+SPAN = 1e-6
+
+
+def _gcv(rss: float, n: int, terms: int, penalty: float) -> float:
+    effective = 0.0 if penalty == -1.0 else terms + penalty * (terms - 1) / 2.0
+    return math.inf if effective >= n else (rss / n) / (1.0 - effective / n) ** 2
+
+
+def _factor(term: Mapping[str, Any], feature: Mapping[str, Any], x: Array) -> Array:
+    missing = np.isnan(x)
+    if term["kind"] == "missingness":
+        return np.where(missing == (term["when"] == "missing"), 1.0, 0.0)
+    if "impute" in feature:
+        x = np.where(missing, float(feature["impute"]), x)
+    if term["kind"] == "linear":
+        return x
+    if term["kind"] == "categorical":
+        codes = [feature["categories"].index(level) for level in term["levels"]]
+        return np.where(np.isnan(x), np.nan, np.isin(x, codes))
+    d = x - term["knot"] if term["side"] == "right" else term["knot"] - x
+    # Where d is NaN the comparison is false and NaN passes through.
+    return np.where(d <= 0.0, 0.0, d)
 
 
 LN2_HIGH = float.fromhex("0x1.62e42feep-1")

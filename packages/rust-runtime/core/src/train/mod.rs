@@ -23,6 +23,7 @@ mod options;
 mod orthogonal;
 mod pruning;
 mod queue;
+mod scan;
 mod search;
 mod workers;
 
@@ -35,6 +36,8 @@ pub use cross::{CrossValidation, Fold};
 use data::Prepared;
 use exact::Exact;
 pub use knots::Span;
+pub use pruning::{PathStep, gcv_path};
+pub use scan::{Scan, knot_scan};
 use workers::Workers;
 
 /// The pruning pass costs the fourth power of the terms, so their number is bounded.

@@ -2,12 +2,14 @@
 //!
 //! Works on the triangle of B = QR alone, so its cost does not depend on the number of rows.
 
+mod path;
 mod search;
 mod triangle;
 
 use super::orthogonal::Factored;
 use super::{Options, PruningMethod, PruningStep, gcv};
 use crate::error::Error;
+pub use path::{PathStep, gcv_path};
 use triangle::Triangle;
 
 /// The most terms that an exhaustive search takes: its cost can double with each.
