@@ -70,7 +70,7 @@ class Bubblewrap:
 
 
 class Apptainer:
-    """Apptainer over the root as a sandbox folder, as on clusters that have nothing else."""
+    """Apptainer over the root as a sandbox folder, for sites that have no other engine."""
 
     def __init__(self, root: Root) -> None:
         self.name = "apptainer"
