@@ -255,7 +255,7 @@ def _pins(tree: Tree) -> Iterator[Finding]:
 def _image_pins(path: str, text: str) -> Iterator[Finding]:
     stages = {"scratch"}
     for number, line in enumerate(text.splitlines(), 1):
-        # An argument without a default names no image: the caller chooses, and there is none to pin.
+        # An argument without a default names no image: the caller does.
         if asked := re.match(r"ARG\s+(\w+)\s*$", line, re.IGNORECASE):
             stages.update({f"${asked[1]}", f"${{{asked[1]}}}"})
         used = re.match(r"FROM\s+(?:--\S+\s+)?(\S+)(?:\s+AS\s+(\S+))?", line, re.IGNORECASE)
