@@ -96,9 +96,7 @@ def kuramoto_euler(theta: Array, omega: Array, coupling: Array, dt: float, steps
 
 def probe(tier: str) -> Callable[[], str]:
     """Return what says why a tier cannot run: it looks for a file, and loads nothing."""
-    return lambda: (
-        "" if library(tier).exists() else f"is not built; run python {Path(__file__).name}"
-    )
+    return lambda: "" if library(tier).exists() else "is not built; run python kuramoto.py"
 
 
 def library(tier: str) -> Path:
