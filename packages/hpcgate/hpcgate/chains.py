@@ -106,7 +106,7 @@ def seal(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _tables(root: Path) -> str:
-    """Return what the page shows: medians in seconds, and the order that follows from them."""
+    """Return what the page shows of the records, and the order that follows from them."""
     parts = []
     for name, function in _dispatched(root).items():
         record = _read(root / function.benchmark, name)
