@@ -174,7 +174,10 @@ def level(session: nox.Session) -> None:
 
 @task(tags=["check"])
 def policy(session: nox.Session) -> None:
-    """Check the language policy; `-- --fix` writes headers and tables."""
+    """Check the language policy; `-- --fix` writes headers and tables.
+
+    `-- --coverage build/reports/coverage.json` holds each module to what `nox -s tests` ran of it.
+    """
     gates(session)
     session.run("hpcgate", "policy", *session.posargs)
 
@@ -223,6 +226,7 @@ def tests(session: nox.Session) -> None:
         session.run(*cargo, env={"CARGO_TARGET_DIR": str(ROOT / "build/target")})
     report = REPORTS / "tests.xml"
     covered = ["--cov=pymars", "--cov=hpcgate", "--cov-report=term:skip-covered"]
+    covered += [f"--cov-report=json:{REPORTS / 'coverage.json'}"]
     pytest = ["python", "-m", "pytest", f"--junitxml={report}", "--durations=10"]
     if session.posargs:
         session.run(*pytest, *session.posargs)
@@ -307,6 +311,25 @@ def bench_training(session: nox.Session) -> None:
     """Time training beside R earth and beside itself, record it and draw it."""
     users(session)
     session.run("python", "scripts/bench_training.py", *session.posargs)
+
+
+@task(name="bench-tiers")
+def bench_tiers(session: nox.Session) -> None:
+    """Time every tier of every compute function, record it and derive the orders."""
+    users(session)
+    tiers(session)
+    session.run("python", "scripts/bench_tiers.py", *session.posargs)
+    session.run("hpcgate", "chains")
+
+
+@task()
+def accel(session: nox.Session) -> None:
+    """Test every tier that can be had: Mojo is installed and built, Julia runs in a clean room."""
+    users(session)
+    provide(session, bwrap="bubblewrap", mmdebstrap="mmdebstrap")
+    tiers(session)
+    tests = ["python", "-m", "pytest", "-q", "tests/accel", "tests/unit/test_diagnostics.py"]
+    session.run(*tests, *session.posargs, env={"HPC_NEED_JULIA": "1"})
 
 
 @task()
@@ -436,6 +459,15 @@ def users(session: nox.Session) -> None:
         session.run("python", "-m", "pip", "install", "-q", f"{wheel}[arrow,plots]")
         session.run("python", "-m", "pip", "install", "-q", "--force-reinstall", "--no-deps", wheel)
         installed.write_text(digest)
+
+
+def tiers(session: nox.Session) -> None:
+    """Build the tiers that are absent unless built; one that cannot be had is told by its probe."""
+    os.environ["MARS_EARTH_CACHE"] = str(ROOT / "build" / "tiers")
+    pins = ROOT / "packages/pymars/pymars/accel/mojo/requirements.txt"
+    session.run("python", "-m", "pip", "install", "-q", "-r", str(pins), success_codes=[0, 1])
+    session.run("python", "-m", "pymars.accel.mojo", success_codes=[0, 1])
+    session.run("python", "docs/examples/accel/kuramoto.py", success_codes=[0, 1])
 
 
 def enter(session: nox.Session, name: str, *install: str) -> Path:

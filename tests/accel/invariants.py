@@ -61,3 +61,33 @@ def a_bend_is_found(arguments, found):
     """The best knot explains at least what the inputs' own bend at 0.3 leaves to its neighbours."""
     if len(found) > 200:
         assert abs(arguments[4][found.argmax()] - 0.3) < 0.5
+
+
+def lies_between_0_and_1(arguments, found):
+    assert -1e-12 <= found <= 1.0 + 1e-12
+
+
+def turning_all_angles_changes_nothing(arguments, found):
+    from pymars import accel
+
+    assert abs(accel.get("order_parameter")(arguments[0] + 0.7) - found) < 1e-10
+
+
+def no_step_changes_nothing_else(arguments, found):
+    from pymars import accel
+
+    theta, omega, coupling, dt, _ = arguments
+    still = accel.get("kuramoto_euler")(theta, omega, coupling, dt, 0)
+    np.testing.assert_array_equal(still, theta)
+    assert found.shape == theta.shape
+
+
+def the_mean_moves_with_the_mean_frequency(arguments, found):
+    """Where the couplings are symmetric, the pulls cancel."""
+    from pymars import accel
+
+    theta, omega, coupling, dt, steps = arguments
+    symmetric = (coupling + coupling.T) / 2
+    moved = accel.get("kuramoto_euler")(theta, omega, symmetric, dt, steps)
+    wanted = theta.mean() + steps * dt * omega.mean()
+    np.testing.assert_allclose(moved.mean(), wanted, 1e-9, 1e-9)

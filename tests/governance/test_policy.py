@@ -345,7 +345,8 @@ def test_the_page_lists_the_rules_that_can_fail(tmp_path: Path) -> None:
     page = (find_root(Path(__file__)) / "docs/language_policy.md").read_text()
     section = page.partition("## Findings")[2].partition("## ")[0]
     named = {line.split("`")[1] for line in section.splitlines() if line.startswith("| `")}
-    assert named == shown
+    # Coverage is judged from a report, not from the tree; it has a test of its own.
+    assert named == shown | {"coverage"}
 
 
 def test_an_unknown_key_names_the_nearest_one(tree: Path) -> None:

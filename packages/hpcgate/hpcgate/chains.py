@@ -17,49 +17,72 @@ from typing import Any
 
 from hpcgate.errors import GateError
 from hpcgate.facts import load_model, read_yaml
-from hpcgate.policy.data import DATA, Policy
-from hpcgate.repo import read_text, write_text
+from hpcgate.lanes.blocks import fill_block, markdown_table
+from hpcgate.policy.data import DATA, Function, Policy
+from hpcgate.repo import read_text, sha256_file, write_text
 
-__all__ = ["CHAINS", "derive", "derive_from", "seal", "write"]
+__all__ = ["LIBRARY", "derive", "derive_from", "seal", "stale", "write"]
 
-CHAINS = "packages/pymars/pymars/accel/chains.json"
+LIBRARY = "packages/pymars/pymars/accel/chains.json"
+PAGE = "docs/pipeline_performance.md"
+BLOCK = "tiers"
 FLOOR = "python"
 ENOUGH = 0.9
 
 
-def write(root: Path, *, check: bool = False) -> bool:
-    """Write `chains.json` from the records; tell whether it differed."""
-    text = json.dumps(derive(root), indent=1) + "\n"
-    path = root / CHAINS
-    differs = not path.is_file() or read_text(path) != text
-    if differs and not check:
-        write_text(path, text)
-    return differs
+def write(root: Path, *, check: bool = False) -> list[str]:
+    """Write orders and the table of the page from the records; return the files that differed."""
+    differing = []
+    for name, orders in derive(root).items():
+        text = json.dumps(orders, indent=1) + "\n"
+        path = root / name
+        if not path.is_file() or read_text(path) != text:
+            differing.append(name)
+            if not check:
+                write_text(path, text)
+    page = fill_block(root / PAGE, BLOCK, _tables(root))
+    if page != read_text(root / PAGE):
+        differing.append(PAGE)
+        if not check:
+            write_text(root / PAGE, page)
+    return differing
 
 
-def derive(root: Path) -> dict[str, Any]:
-    """Return what `chains.json` holds, from the policy, the host classes and the records.
+def stale(root: Path) -> list[str]:
+    """Name each record and the source that changed since it was measured."""
+    found = []
+    for function in _dispatched(root).values():
+        record = json.loads(read_text(root / function.benchmark))
+        sources = {path: digest for part in record["hosts"].values()
+                   for path, digest in part["sources"].items()}  # fmt: skip
+        for path, digest in sorted(sources.items()):
+            if not (root / path).is_file() or sha256_file(root / path) != digest:
+                found.append(f"{function.benchmark}: {path} changed since it was measured")
+    return found
+
+
+def derive(root: Path) -> dict[str, dict[str, Any]]:
+    """Return what each file of orders holds, from the policy, the host classes and the records.
 
     Raises
     ------
     GateError
-        If a record was edited, or is of another function.
+        If a record is missing, was edited, or is of another function.
     """
-    policy = load_model(Policy, root, DATA)
-    records = {
-        name: _read(root / function.benchmark, name)
-        for name, function in policy.functions.items()
-        if function.floor and function.folder == "packages/pymars"
-    }
-    return {
-        "schema": 1,
-        "derived_by": "hpcgate chains",
-        "host_classes": read_yaml(root / "packaging/hosts.yaml")["classes"],
-        "functions": {
-            name: derive_from(record, policy.canonical_host_classes)
-            for name, record in sorted(records.items())
-        },
-    }
+    canonical = load_model(Policy, root, DATA).canonical_host_classes
+    classes = read_yaml(root / "packaging/hosts.yaml")["classes"]
+    found: dict[str, dict[str, Any]] = {}
+    for name, function in sorted(_dispatched(root).items()):
+        file = LIBRARY if function.folder == "packages/pymars" else f"{function.folder}/chains.json"
+        head = {"schema": 1, "derived_by": "hpcgate chains", "host_classes": classes}
+        orders = found.setdefault(file, {**head, "functions": {}})["functions"]
+        orders[name] = derive_from(_read(root / function.benchmark, name), canonical)
+    return found
+
+
+def _dispatched(root: Path) -> dict[str, Function]:
+    functions = load_model(Policy, root, DATA).functions
+    return {name: function for name, function in functions.items() if function.floor}
 
 
 def derive_from(record: Mapping[str, Any], canonical: tuple[str, ...]) -> dict[str, Any]:
@@ -80,6 +103,46 @@ def seal(record: Mapping[str, Any]) -> dict[str, Any]:
     content = {key: value for key, value in record.items() if key != "digest"}
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return {**content, "digest": f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"}
+
+
+def _tables(root: Path) -> str:
+    """Return what the page shows of the records, and the order that follows from them."""
+    parts = []
+    for name, function in _dispatched(root).items():
+        record = _read(root / function.benchmark, name)
+        for host, part in sorted(record["hosts"].items()):
+            languages = [FLOOR, *(tier.language for tier in function.tiers if tier.in_chain)]
+            rows = [
+                (
+                    _size(result["size"], function),
+                    *(_median(result["tiers"].get(tier)) for tier in languages),
+                    ", ".join(_order(result["tiers"])),
+                )
+                for result in part["results"]
+            ]
+            head = (function.size_axis, *(f"{tier}, s" for tier in languages), "order")
+            parts += [f"### `{name}` on {host}", markdown_table(head, rows)]
+            parts += [_notes(part)]
+    return "\n\n".join(parts)
+
+
+def _size(size: int, function: Function) -> str:
+    return str(size) if size in function.production else f"{size} (small)"
+
+
+def _median(tier: Mapping[str, Any] | None) -> str:
+    if tier is None:
+        return "—"
+    return f"{tier['warm_seconds']['median']:.3g}" if "warm_seconds" in tier else "another result"
+
+
+def _notes(part: Mapping[str, Any]) -> str:
+    cold = part["cold"]
+    first = ", ".join(f"{t} {s['median']:.3g} s" for t, s in cold["seconds"].items())
+    lines = [f"First call of a process at size {cold['size']}: {first}."]
+    lines += [f"Not measured: {tier}, as {why}." for tier, why in part["unavailable"].items()]
+    lines.append(f"Measured with {part['versions']}; load before: {part['load_before']}.")
+    return "\n".join(lines)
 
 
 def _bands(results: list[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -182,10 +182,13 @@ def chains(root: Root = None, check: Check = False) -> None:
     """
     from hpcgate import chains as module
 
-    differs = module.write(find_root(root), check=check)
-    if differs:
-        print(f"{'differs' if check else 'wrote'}: {module.CHAINS}")
-    if check and differs:
+    where = find_root(root)
+    differing = module.write(where, check=check)
+    for path in differing:
+        print(f"{'differs' if check else 'wrote'}: {path}")
+    for line in module.stale(where):
+        print(f"stale: {line}")
+    if check and differing:
         print("run: hpcgate chains", file=sys.stderr)
         raise typer.Exit(1)
 

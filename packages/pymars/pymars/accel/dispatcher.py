@@ -151,6 +151,7 @@ class MultiLangDispatcher:
         self._bands = None if bands is None else _checked(name, bands)
         self._chains_file = chains_file
         self._calls: tuple[_Call, ...] = ()
+        self._reasons: dict[str, str] = {}
         self._seen = threading.local()
         functools.update_wrapper(self, self._floor.call)
         for tier in tiers[:-1]:
@@ -242,6 +243,13 @@ class MultiLangDispatcher:
     def refresh(self) -> None:
         """Forget what the probes said; the next call asks them again."""
         self._calls = ()
+        self._reasons.clear()
+
+    def _asked(self, tier: Tier) -> str:
+        """Return what the probe of a tier says; it is asked once until the next refresh."""
+        if tier.name not in self._reasons:
+            self._reasons[tier.name] = tier.probe()
+        return self._reasons[tier.name]
 
     def _resolve(self) -> tuple[_Call, ...]:
         host = chains.host_class(self._chains_file)
@@ -251,7 +259,7 @@ class MultiLangDispatcher:
             tiers, skipped = [], []
             for name in band.tiers[:-1]:
                 known = self._tiers.get(name)
-                why = "is not registered" if known is None else known.probe()
+                why = "is not registered" if known is None else self._asked(known)
                 if known is None or why:
                     skipped.append(Skipped(name, why))
                 else:
@@ -294,7 +302,7 @@ class MultiLangDispatcher:
         """Call the tier that was asked for, or in strict mode the first, and no other."""
         if mode.tier is not None:
             tier = self._tiers.get(mode.tier)
-            why = "it is not registered" if tier is None else tier.probe()
+            why = "it is not registered" if tier is None else self._asked(tier)
         else:
             tier, why = plan.tiers[0], "".join(f"{s.tier} {s.why}" for s in plan.skipped[:1])
         if tier is None or why:

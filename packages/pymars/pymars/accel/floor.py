@@ -18,6 +18,7 @@ __all__ = ["design_matrix", "gcv_path", "knot_scan", "linear_predictor", "predic
 Array = NDArray[np.float64]
 
 
+@np.errstate(all="ignore")
 def design_matrix(spec: Mapping[str, Any], X: Array) -> Array:
     """Evaluate every term with coefficients on rows.
 
@@ -63,11 +64,10 @@ def predict(spec: Mapping[str, Any], X: Array) -> Array:
     -------
     ndarray of shape (rows, responses), float64
     """
-    eta = linear_predictor(spec, X)
-    with np.errstate(all="ignore"):
-        return respond(spec.get("link"), eta)
+    return respond(spec.get("link"), linear_predictor(spec, X))
 
 
+@np.errstate(all="ignore")
 def linear_predictor(spec: Mapping[str, Any], X: Array) -> Array:
     """Sum the terms: ((0 + c0 v0) + c1 v1) + ... per row and response.
 
@@ -85,6 +85,7 @@ def linear_predictor(spec: Mapping[str, Any], X: Array) -> Array:
     return total
 
 
+@np.errstate(all="ignore")
 def respond(link: str | None, eta: Array) -> Array:
     """Return the inverse link of linear predictors, one column per response.
 
