@@ -234,7 +234,11 @@ def definition(reading: Reading, clause: Clause) -> bool:
     """Whether a clause explains the word it begins with: `MPI stands for ...`."""
     if _glossed(reading):
         return True
+    support = {m.start for m in reading.within("support", clause)}
     for match in reading.within("definition", clause):
+        if match.start + 1 in support and reading.low(match.start) in BE:
+            # "They are used for products" tells no meaning.
+            continue
         for term in reading.terms:
             between = range(term.end, match.start)
             if (
