@@ -215,8 +215,10 @@ def _refer_back(
             and not _own_object(reading, clause)
         ):
             named = _before_colon(reading, clause)
+            # "Level H2 is implemented (H3 is planned)" speaks of another level in the bracket.
+            levels = any(_LEVEL.fullmatch(low) for low in _lows(reading, clause))
             for thing in said:
-                if thing.match.start >= named:
+                if thing.match.start >= named and not (levels and thing.declared):
                     thing.status = thing.status or reply
 
 
@@ -335,6 +337,7 @@ def _ends_in_not(reading: Reading, clause: Clause) -> bool:
     return reading.low(end - 1) == "not"
 
 
+_LEVEL = re.compile(r"h[0-4]")
 _YEAR = re.compile(r"(?:19|20)\d\d")
 # "There is no way" denies what was named before; "there is no switch" denies a switch.
 _REFERRING = word_set(
