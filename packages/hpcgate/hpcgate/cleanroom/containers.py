@@ -71,7 +71,7 @@ def launchers(*programs: str) -> list[Launcher]:
             continue
         version = quiet([program, "--version"]).stdout.strip()
         found.append(Launcher(program, version))
-        if program == "podman" and os.geteuid() == 0:
+        if program == "podman" and os.geteuid() == 0 and shutil.which("unshare"):
             settings = str(find_root(Path(__file__)) / _SETTINGS)
             words = ("unshare", "-m", "sh", "-c", _PRIVATE, "podman", settings)
             found.append(Launcher(program, f"{version}, private cgroups", words))
