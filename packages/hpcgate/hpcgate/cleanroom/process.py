@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shutil
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,34 +74,39 @@ def run_group(
     3
     """
     began = time.monotonic()
-    try:
-        process = subprocess.Popen(
-            line,
-            # Found on this machine's PATH; the program's own may be another.
-            executable=shutil.which(line[0]),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=dict(environment),
-            cwd=folder,
-            text=True,
-            errors="replace",
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise GateError(f"{line[0]}: cannot be started: {error.strerror}") from None
-    try:
-        stdout, stderr = process.communicate(timeout=timeout)
-        status = process.returncode
-    except subprocess.TimeoutExpired:
-        _kill(process, stop, grace)
-        stdout, stderr = process.communicate()
-        status = OUT_OF_TIME
-        stderr += f"\nran out of time after {timeout:g} s\n"
-    except BaseException:
-        _kill(process, stop, grace)
-        process.wait()
-        raise
+    start = functools.partial(
+        subprocess.Popen,
+        line,
+        # Found on this machine's PATH; the program's own may be another.
+        executable=shutil.which(line[0]),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=dict(environment),
+        cwd=folder,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    )
+    # An interrupt reaches the main thread alone: no program is started and then forgotten.
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        started = pool.submit(start)
+        try:
+            process = started.result()
+            stdout, stderr = process.communicate(timeout=timeout)
+            status = process.returncode
+        except OSError as error:
+            raise GateError(f"{line[0]}: cannot be started: {error.strerror}") from None
+        except subprocess.TimeoutExpired:
+            _kill(process, stop, grace)
+            stdout, stderr = process.communicate()
+            status = OUT_OF_TIME
+            stderr += f"\nran out of time after {timeout:g} s\n"
+        except BaseException:
+            process = started.result()
+            _kill(process, stop, grace)
+            process.wait()
+            raise
     return Result(status, stdout, stderr, round(time.monotonic() - began, 3))
 
 

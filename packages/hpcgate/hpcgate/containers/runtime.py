@@ -109,15 +109,19 @@ def try_apptainer(smoke: Smoke, root: Path, engine: Container) -> None:
         _need(_ask(engine.launcher.around(save), private), "the image cannot be saved")
         # A sandbox's root lacks some of the capabilities that Apptainer would give.
         plain = ["--no-privs"] if os.geteuid() == 0 else []
-        line = ["apptainer", "build", f"--build-arg=ARCHIVE={archive}", str(image)]
+        # Its test runs below, closed as a run is; while it builds, it could not be.
+        line = ["apptainer", "build", "--notest", f"--build-arg=ARCHIVE={archive}", str(image)]
         done = _ask([*line, str(root / FOLDER / "mars-earth.def")], private)
         smoke.log += ["== apptainer build", done.stdout, done.stderr]
-        smoke.add("builds-and-passes-its-test", done.ok, "%test" if done.ok else done.why)
+        smoke.add("builds", done.ok, "mars-earth.def" if done.ok else done.why)
         smoke.tools["apptainer"] = _ask(["apptainer", "--version"], private).stdout.strip()
         if not done.ok:
             return
         smoke.measurements["sif_bytes"] = image.stat().st_size
         closed = ["--containall", "--cleanenv", "--no-home", "--net", "--network=none", *plain]
+        tested = _ask(["apptainer", "test", *closed, str(image)], private)
+        smoke.log += ["== apptainer test", tested.stdout, tested.stderr]
+        smoke.add("passes-its-test", tested.ok, "%test" if tested.ok else tested.why)
         ran = _ask(["apptainer", "run", *closed, str(image), "--version"], private)
         smoke.add("runscript-answers", ran.ok, ran.stdout.strip() or ran.why)
         bind = f"--bind={root / SMOKE_SCRIPT}:/mnt/smoke.py:ro"
