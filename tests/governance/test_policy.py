@@ -296,6 +296,10 @@ BREACHES = {
         write("packages/Containerfile", "FROM golang:1.26\n"),
         "packages/Containerfile:1: [pin] golang:1.26 is not pinned",
     ),
+    "image by tag as a default": (
+        write("packages/Containerfile", "ARG BASE=golang:1.26\nFROM ${BASE}\n"),
+        "packages/Containerfile:2: [pin] ${BASE} is not pinned",
+    ),
     "action by tag": (
         replace(".github/workflows/ci.yml", SHA, "v6"),
         ".github/workflows/ci.yml:2: [pin] actions/checkout@v6 is not pinned",
@@ -305,6 +309,11 @@ BREACHES = {
         "does not say its version",
     ),
 }
+
+
+def test_an_image_that_the_caller_names_needs_no_pin(tree: Path) -> None:
+    write("packages/Containerfile", "ARG BASE\nFROM ${BASE}\n")(tree)
+    assert policy.check(tree) == []
 
 
 def test_a_tree_that_keeps_the_policy_has_no_findings(tree: Path) -> None:

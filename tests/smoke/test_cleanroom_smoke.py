@@ -15,7 +15,7 @@ CHECKOUT = find_root(Path(__file__))
 IMAGE = "debian-bookworm"
 
 
-@pytest.fixture(scope="module", params=["podman", "docker", "bwrap"])
+@pytest.fixture(scope="module", params=["podman", "docker", "apptainer", "bwrap", "chroot"])
 def engine(request: pytest.FixtureRequest) -> EngineName:
     name: EngineName = request.param
     try:

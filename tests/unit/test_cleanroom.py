@@ -21,9 +21,12 @@ import pytest
 
 from hpcgate import cleanroom, smoke_wheel
 from hpcgate.cleanroom import Result, load_image, open_room
-from hpcgate.cleanroom.engines import View, choose, installed
+from hpcgate.cleanroom.containers import Container, Launcher
+from hpcgate.cleanroom.engines import choose, container, installed
 from hpcgate.cleanroom.process import run_group
 from hpcgate.cleanroom.roots import Image, Root, make_root
+from hpcgate.cleanroom.trees import Apptainer, Bubblewrap, Chroot
+from hpcgate.cleanroom.view import View
 from hpcgate.errors import GateError
 from hpcgate.repo import find_root
 from hpcgate.smoke import Smoke
@@ -149,7 +152,7 @@ def test_only_content_changes_the_digest(checkout: Path) -> None:
 # Engines and roots
 
 
-@pytest.mark.parametrize("engine", ["auto", "podman", "docker", "bwrap"])
+@pytest.mark.parametrize("engine", ["auto", "podman", "docker", "apptainer", "bwrap", "chroot"])
 def test_no_engine_names_the_command_that_installs_one(
     engine: cleanroom.EngineName, programs: Callable[[str, str], None]
 ) -> None:
@@ -164,6 +167,9 @@ def test_engines_are_tried_in_order(programs: Callable[[str, str], None]) -> Non
         programs(name, "exit 0")
     assert installed("auto") == ["docker", "bwrap"]
     assert installed("bwrap") == ["bwrap"]
+    for name in ("podman", "apptainer", "buildah"):
+        programs(name, "exit 0")
+    assert installed("auto") == ["podman", "docker", "apptainer", "bwrap", "chroot"]
 
 
 def test_an_engine_that_does_not_run_is_refused_with_its_own_words(
@@ -186,6 +192,46 @@ def test_an_engine_that_claims_success_without_running_is_refused(
     (tmp_path / "tree").mkdir()
     with pytest.raises(GateError, match="no container engine works here"):
         choose(("bwrap",), Root(tmp_path / "tree", "test", ()))
+
+
+def test_a_driver_needs_podman_or_docker(
+    tmp_path: Path, programs: Callable[[str, str], None]
+) -> None:
+    programs("bwrap", "exit 0")
+    with pytest.raises(GateError, match="neither podman nor docker is installed"):
+        container(Root(tmp_path / "tree", "test", ()))
+
+
+def test_podman_is_tried_again_in_a_private_mount_namespace(
+    tmp_path: Path, programs: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    (tmp_path / "tree").mkdir()
+    programs("tar", "exit 0")
+    programs("podman", "echo 'cgroups in hybrid mode not supported' >&2; exit 125")
+    programs("unshare", f'echo "$@" >> {tmp_path}/words')
+    with pytest.raises(GateError, match="hybrid mode"):
+        container(Root(tmp_path / "tree", "test", ()))
+    words = (tmp_path / "words").read_text()
+    assert "mount -t cgroup2" in words and "containers/sandbox.conf" in words
+    settings = (CHECKOUT / "containers" / "sandbox.conf").read_text()
+    assert 'cgroups = "disabled"' in settings and "nofile=" in settings and "nproc=" in settings
+
+
+def test_no_engine_writes_a_variable_on_a_command_line(
+    tmp_path: Path, programs: Callable[[str, str], None]
+) -> None:
+    for name in ("podman", "docker", "apptainer", "bwrap", "buildah"):
+        programs(name, "exit 0")
+    programs("unshare", "exit 0")
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "private").mkdir()
+    root, podman = Root(tmp_path / "tree", "test", ()), Launcher("podman", "podman 4")
+    view = View(((tmp_path, "/work", True),), True, {"PIP_INDEX_URL": "name:password@index"})
+    for engine in (Bubblewrap(root), Apptainer(root), Chroot(root), Container(podman, root)):
+        line = engine.command("room", view, tmp_path / "private")
+        assert "password" not in " ".join(line), engine.name
+        assert "/work" in " ".join(line), engine.name
 
 
 def test_without_mmdebstrap_the_root_says_how_to_install_it(
@@ -240,16 +286,25 @@ def test_a_timeout_kills_the_whole_group() -> None:
     assert stopped == [1]
 
 
-def test_an_interrupt_kills_the_whole_group(tmp_path: Path) -> None:
+@pytest.fixture
+def alarm() -> Iterator[None]:
+    """Raise KeyboardInterrupt on SIGALRM."""
+
     def interrupt(number: int, frame: object) -> None:
         raise KeyboardInterrupt
 
+    before = signal.signal(signal.SIGALRM, interrupt)
+    yield
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.usefixtures("alarm")
+def test_an_interrupt_kills_the_whole_group(tmp_path: Path) -> None:
     def press() -> None:
         wait_until(lambda: pid.exists() and pid.read_text().endswith("\n"))
         os.kill(os.getpid(), signal.SIGALRM)
 
     pid = tmp_path / "pid"
-    before = signal.signal(signal.SIGALRM, interrupt)
     finger = threading.Thread(target=press)
     finger.start()
     try:
@@ -261,8 +316,24 @@ def test_an_interrupt_kills_the_whole_group(tmp_path: Path) -> None:
             )
     finally:
         finger.join()
-        signal.signal(signal.SIGALRM, before)
     wait_until(lambda: gone(int(pid.read_text())))
+
+
+@pytest.mark.usefixtures("alarm")
+def test_an_interrupt_while_a_program_starts_kills_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[subprocess.Popen[str]] = []
+
+    class Slow(subprocess.Popen[str]):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            started.append(self)
+            os.kill(os.getpid(), signal.SIGALRM)
+            time.sleep(0.1)
+
+    monkeypatch.setattr(subprocess, "Popen", Slow)
+    with pytest.raises(KeyboardInterrupt):
+        run_group(["/bin/sleep", "300"], environment=os.environ, timeout=120)
+    assert started[0].returncode == -signal.SIGKILL
 
 
 def test_a_program_that_is_missing_is_one_clear_error() -> None:
@@ -405,7 +476,7 @@ def test_no_engine_is_recorded_as_unavailable(
         raise GateError("no container engine", hint="apt-get install one")
 
     monkeypatch.setattr(smoke_wheel, "open_room", refuse)
-    wheel = tmp_path / "a.whl"
+    wheel = tmp_path / "a-1-py3-none-any.whl"
     wheel.touch()
     assert smoke_wheel.run(tmp_path, wheel) == "unavailable"
     (call,) = recorded
@@ -429,6 +500,16 @@ def test_a_wheel_that_does_not_install_fails() -> None:
     smoke, room = Smoke(), Scripted((0, ""), (1, "not a supported wheel"))
     assert not smoke_wheel._install(smoke, room, Path("a.whl"))  # type: ignore[arg-type]
     assert smoke.outcome == "fail"
+
+
+def test_a_wheel_for_another_platform_is_bad_input(
+    tmp_path: Path, recorded: list[dict[str, Any]]
+) -> None:
+    wheel = tmp_path / "a-1-cp310-abi3-win_amd64.whl"
+    wheel.touch()
+    with pytest.raises(GateError, match="a wheel for win_amd64"):
+        smoke_wheel.run(tmp_path, wheel)
+    assert recorded == []
 
 
 def test_a_missing_wheel_is_bad_input(tmp_path: Path, recorded: list[dict[str, Any]]) -> None:

@@ -96,6 +96,22 @@ def test_linear_features_have_no_knots(compat):
 
 
 @BOTH
+def test_true_or_a_flag_per_feature_says_which_are_linear(compat):
+    X, y = data()
+    p = X.shape[1]
+    every = earth.Earth(linpreds=list(range(p)), compat=compat).fit(X, y)
+    assert earth.Earth(linpreds=True, compat=compat).fit(X, y).basis_ == every.basis_
+    assert not any(factor.startswith("h(") for term in every.basis_ for factor in term.factors)
+    some = earth.Earth(linpreds=[2], compat=compat).fit(X, y)
+    flags = np.arange(p) == 2
+    assert earth.Earth(linpreds=flags, compat=compat).fit(X, y).basis_ == some.basis_
+    none = earth.Earth(compat=compat).fit(X, y)
+    assert earth.Earth(linpreds=False, compat=compat).fit(X, y).basis_ == none.basis_
+    with pytest.raises(InvalidArgumentError, match=f"linpreds has 2 flags for {p} features"):
+        earth.Earth(linpreds=[True, False]).fit(X, y)
+
+
+@BOTH
 def test_a_straight_line_needs_no_knot(compat):
     x = np.linspace(0, 1, 100).reshape(-1, 1)
     line = earth.Earth(compat=compat).fit(x, 2 * x[:, 0])

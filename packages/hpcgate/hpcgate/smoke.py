@@ -188,6 +188,8 @@ def _table(smoke: Smoke, title: str) -> Table:
 def exit_status(check: str, main: Callable[[], int]) -> int:
     """Run a session's `main`; bad input and a missing tool are one line and status 2.
 
+    So is an interrupt, with status 130: what was open has then been closed.
+
     Examples
     --------
     >>> exit_status("smoke-wheel", lambda: 1)
@@ -198,3 +200,6 @@ def exit_status(check: str, main: Callable[[], int]) -> int:
     except (GateError, OSError) as error:
         print(f"{check}: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print(f"{check}: interrupted; nothing is recorded", file=sys.stderr)
+        return 130

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import argparse
+import platform
 import re
+import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -18,14 +20,24 @@ from hpcgate.cleanroom.process import Result
 from hpcgate.errors import GateError
 from hpcgate.evidence import Outcome
 from hpcgate.repo import find_root, write_text
-from hpcgate.smoke import Smoke, conclude, exit_status
+from hpcgate.smoke import Smoke, conclude, exit_status, read_report
+from hpcgate.wheels.checks import refuse_foreign
 
-__all__ = ["main", "run"]
+__all__ = ["examine", "main", "run"]
 
 CHECK = "smoke-wheel"
 IMAGE = "debian-bookworm"
 SCRIPT = Path("tests/smoke/wheel_smoke.py")
 LOG = Path(f"build/logs/{CHECK}.log")
+_GET_EMULATOR = "apt-get install qemu-user-static"
+# What the room runs first: the least that is a fit and a prediction.
+FIRST = """\
+import numpy as np
+import pymars as earth
+x = np.linspace(0.0, 1.0, 50).reshape(-1, 1)
+y = np.abs(x[:, 0] - 0.5)
+assert np.abs(earth.Earth().fit(x, y).predict(x) - y).max() < 0.1
+"""
 # What pip says when the index is out of reach, which says nothing about the wheel.
 _NO_INDEX = re.compile(
     r"NewConnectionError|ConnectTimeoutError|ReadTimeoutError|ProxyError|SSLError|"
@@ -33,7 +45,9 @@ _NO_INDEX = re.compile(
 )
 
 
-def run(root: Path, wheel: Path, engine: EngineName = "auto") -> Outcome:
+def run(
+    root: Path, wheel: Path, engine: EngineName = "auto", processors: Sequence[str] = ()
+) -> Outcome:
     """Install a wheel in a clean room, use it there, and write the evidence.
 
     Parameters
@@ -42,8 +56,10 @@ def run(root: Path, wheel: Path, engine: EngineName = "auto") -> Outcome:
         The checkout.
     wheel : Path
         The wheel, whatever machine built it.
-    engine : {"auto", "podman", "docker", "bwrap"}
+    engine : {"auto", "podman", "docker", "apptainer", "bwrap", "chroot"}
         What runs the room.
+    processors : sequence of str
+        As for `examine`; with one, nothing is recorded, as another session does.
 
     Returns
     -------
@@ -57,20 +73,50 @@ def run(root: Path, wheel: Path, engine: EngineName = "auto") -> Outcome:
     """
     if wheel.suffix != ".whl" or not wheel.is_file():
         raise GateError(f"{wheel}: no such wheel", hint="build one with nox")
-    console = Console(stderr=True)
+    refuse_foreign(wheel)
     smoke = Smoke()
     try:
-        _try(smoke, root, wheel, engine, console)
+        examine(smoke, root, wheel, engine, processors=processors)
     except GateError as error:
         smoke.unavailable = str(error)
     write_text(root / LOG, "\n".join(smoke.log))
-    return conclude(smoke, root, [wheel], CHECK, title=wheel.name, logs=f"log {LOG}")
+    title, logs = wheel.name, f"log {LOG}"
+    return conclude(smoke, root, [wheel], CHECK, title=title, logs=logs, recorded=not processors)
 
 
-def _try(smoke: Smoke, root: Path, wheel: Path, engine: EngineName, console: Console) -> None:
+def examine(
+    smoke: Smoke,
+    root: Path,
+    wheel: Path,
+    engine: EngineName = "auto",
+    *,
+    processors: Sequence[str] = (),
+) -> None:
+    """Install a wheel in a clean room and use it there, on old processors too.
+
+    Parameters
+    ----------
+    smoke : Smoke
+        Takes in what is seen.
+    processors : sequence of str
+        Names of processors as qemu has them. The smoke script runs on each; programs that it starts
+        do not.
+
+    Raises
+    ------
+    GateError
+        If the wheel is for another platform, or no room, no package index or no emulator is here.
+
+    Examples
+    --------
+    >>> examine(Smoke(), root, wheel, processors=["Nehalem"])  # doctest: +SKIP
+    """
+    refuse_foreign(wheel)
     guests = {wheel: f"/mnt/wheel/{wheel.name}", root / SCRIPT: "/mnt/smoke.py"}
+    if processors:
+        guests[_emulator()] = "/mnt/qemu"
     began = time.monotonic()
-    with console.status("clean room (half a minute the first time)") as status:
+    with Console(stderr=True).status("clean room (half a minute the first time)") as status:
         opened = open_room(
             IMAGE, root, engine=engine, network=True, mounts=guests, environment=THREADS
         )
@@ -83,20 +129,36 @@ def _try(smoke: Smoke, root: Path, wheel: Path, engine: EngineName, console: Con
             if _install(smoke, room, wheel):
                 status.update("fit, save, load, replay")
                 _use(smoke, room)
+                for processor in processors:
+                    status.update(f"the same on an emulated {processor}")
+                    _emulate(smoke, room, processor)
 
 
 def _install(smoke: Smoke, room: Room, wheel: Path) -> bool:
-    """Install the wheel with its dependencies, as wheels only."""
-    made = room.run(["python3", "-m", "venv", "/work/venv"])
-    pip = ["/work/venv/bin/pip", "install", "--disable-pip-version-check", "--no-cache-dir"]
-    done = made
-    if made.ok:
-        done = room.run([*pip, "--only-binary", ":all:", f"/mnt/wheel/{wheel.name}"])
+    """Fetch what the wheel needs, as wheels only; install all without a network, and predict."""
+    pip = ["/work/venv/bin/pip", "--disable-pip-version-check"]
+    given = f"/mnt/wheel/{wheel.name}"
+    fetch = [*pip, "download", "--no-cache-dir", "--only-binary", ":all:", "--dest=/work/wheels"]
+    install = [*pip, "install", "--no-index", "--find-links=/work/wheels", given]
+    done = room.run(["python3", "-m", "venv", "/work/venv"])
+    if done.ok:
+        done = room.run([*fetch, given])
+        _keep(smoke, "download", done)
+        smoke.measurements["download_seconds"] = done.seconds
+        if not done.ok and _NO_INDEX.search(done.stdout + done.stderr):
+            raise GateError(
+                "no package index can be reached from the clean room", hint=f"see {LOG}"
+            )
+    if done.ok:
+        done = room.run(install, network=False)
     _keep(smoke, "install", done)
-    smoke.measurements["install_seconds"] = round(made.seconds + done.seconds, 3)
-    if not done.ok and _NO_INDEX.search(done.stdout + done.stderr):
-        raise GateError("no package index can be reached from the clean room", hint=f"see {LOG}")
     smoke.add("installs-from-wheels-only", done.ok, "pip install" if done.ok else done.why)
+    if done.ok:
+        smoke.measurements["install_seconds"] = done.seconds
+        first = room.run(["/work/venv/bin/python", "-I", "-c", FIRST], network=False)
+        _keep(smoke, "first prediction", first)
+        smoke.add("first-prediction", first.ok, "fit and predict" if first.ok else first.why)
+        smoke.measurements["first_prediction_seconds"] = round(done.seconds + first.seconds, 3)
     return done.ok
 
 
@@ -108,6 +170,28 @@ def _use(smoke: Smoke, room: Room) -> None:
     smoke.take_in("smoke-script-reports", done, silent=f"it printed no report: {done.why}")
 
 
+def _emulate(smoke: Smoke, room: Room, processor: str) -> None:
+    """Run the smoke script on an emulated processor."""
+    name = processor.lower()
+    line = ["/mnt/qemu", "-cpu", processor, "/work/venv/bin/python", "-I", "/mnt/smoke.py"]
+    done = room.run(line, network=False, timeout=900.0)
+    _keep(smoke, processor, done)
+    smoke.measurements[f"{name}_seconds"] = done.seconds
+    report = read_report(done.stdout)
+    good = report is not None and report.agrees(done) and done.ok
+    smoke.add(f"works-on-{name}", good, f"{len(report.tests)} tests" if report else done.why)
+
+
+def _emulator() -> Path:
+    """Find an emulator of x86-64 that needs none of this machine's libraries."""
+    if platform.machine() != "x86_64":
+        raise GateError("old processors of x86-64 are not emulated on another machine")
+    found = shutil.which("qemu-x86_64-static")
+    if found is None:
+        raise GateError("qemu-x86_64-static is not installed", hint=_GET_EMULATOR)
+    return Path(found)
+
+
 def _keep(smoke: Smoke, step: str, done: Result) -> None:
     smoke.log += [f"== {step}: exit {done.returncode}, {done.seconds} s", done.stdout, done.stderr]
 
@@ -117,10 +201,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m hpcgate.smoke_wheel", description=__doc__)
     parser.add_argument("--engine", choices=get_args(EngineName), default="auto")
     parser.add_argument("--wheel", type=Path, help="the one wheel in dist/ by default")
+    parser.add_argument(
+        "--processor", action="append", default=[], help="use it on this one of qemu's too"
+    )
     options = parser.parse_args(arguments)
     root = find_root()
     wheel = options.wheel or _only_wheel(root)
-    return 0 if run(root, wheel.resolve(), options.engine) == "pass" else 1
+    return 0 if run(root, wheel.resolve(), options.engine, options.processor) == "pass" else 1
 
 
 def _only_wheel(root: Path) -> Path:

@@ -136,8 +136,8 @@ class Earth(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         with `compat`, where it is 20 by default; without, every step looks at all.
     fast_beta : float, default 1.0
         How soon a parent that `fast_k` passed over is looked at again.
-    linpreds : str, int or list of these, optional
-        Features, by name or position, that enter without knots.
+    linpreds : str, int, list of these, mask or bool, optional
+        Features, by name, position or a flag each, that enter without knots; True for all.
     auto_linpreds : bool, default True
         A variable whose knots gain nothing more enters without one; else as a hinge at its least
         value.

@@ -103,19 +103,32 @@ def compat_rules(value: Any) -> bool:
 
 
 def feature_numbers(chosen: Any, names: Sequence[str], option: str) -> list[int]:
-    """Find the positions of features given by name or position, one or several.
+    """Find the positions of features given by name or position, one or several, or as a mask.
+
+    True stands for all, False for none.
 
     Examples
     --------
     >>> feature_numbers(["b", 0], ["a", "b"], "linpreds")
     [1, 0]
+    >>> feature_numbers([False, True], ["a", "b"], "linpreds")
+    [1]
     """
     if chosen is None:
         return []
+    if isinstance(chosen, (bool, np.bool_)):
+        return list(range(len(names))) if chosen else []
     single = isinstance(chosen, str) or _is_whole(chosen)
     if not single and not isinstance(chosen, Iterable):
         raise InvalidArgumentError(f"{option} is {chosen!r}; pass names or positions of features")
-    return [_number(one, names, option) for one in ([chosen] if single else chosen)]
+    several = [chosen] if single else list(chosen)
+    if several and all(isinstance(one, (bool, np.bool_)) for one in several):
+        if len(several) != len(names):
+            raise InvalidArgumentError(
+                f"{option} has {len(several)} flags for {len(names)} features; pass one per feature"
+            )
+        return [number for number, one in enumerate(several) if one]
+    return [_number(one, names, option) for one in several]
 
 
 def feature_groups(allowed: Any, names: Sequence[str]) -> list[list[int]] | None:

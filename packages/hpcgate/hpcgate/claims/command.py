@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hpcgate.claims.gate import check, in_scope, level_number
+from hpcgate.claims.memory import cache_folder
 from hpcgate.claims.output import FORMATS, github
 from hpcgate.errors import GateError
 from hpcgate.repo import find_root
@@ -35,7 +36,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         paths = [Path.cwd() / path for path in options.path]
         paths += [path for path in changed if in_scope(root, path)]
         findings = check(
-            root, paths if options.path or changed else None, strict=options.strict, level=level
+            root,
+            paths if options.path or changed else None,
+            strict=options.strict,
+            level=level,
+            memory=None if options.fresh else cache_folder(),
         )
     except GateError as error:
         print(f"claims: {error}", file=sys.stderr)
@@ -73,6 +78,11 @@ def _parser() -> argparse.ArgumentParser:
         choices=sorted(FORMATS),
         default="text",
         help="text adds annotations by itself inside GitHub Actions",
+    )
+    parser.add_argument(
+        "--fresh",
+        action="store_true",
+        help="read every file, also those that are known to say nothing",
     )
     parser.add_argument("--root", metavar="FOLDER", help="the checkout; found from here by default")
     parser.add_argument(

@@ -2,7 +2,7 @@
 """From files to claims: what each file says, before anybody asks which level the evidence supports.
 
 Many files are shared out to forked workers (H1, not claimed: no gain is measured yet), and the
-evidence is read meanwhile.
+evidence is read beside them.
 """
 
 from __future__ import annotations
@@ -14,31 +14,40 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from multiprocessing.connection import Connection
 from pathlib import Path, PurePath
+from typing import TypeVar
 
 from hpcgate.claims.judge import Judge
 from hpcgate.claims.levels_named import citations
 from hpcgate.claims.lexicon import Lexicon
+from hpcgate.claims.memory import digest_of
 from hpcgate.claims.model import Claim, Finding, Unit
 from hpcgate.claims.readers import read
 
-__all__ = ["Files", "Judged", "matches", "name_of", "shared_out"]
+__all__ = ["Files", "Judged", "matches", "meanwhile", "name_of", "shared_out"]
 
+Result = TypeVar("Result")
+_ZERO = "0" * 32
 _ZEROS = re.compile(r"\b(?:sha256:)?0{32,}\b")
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What one file says: findings that no level excuses, and units that say something."""
+    """What one file says: findings that no level excuses, and units that say something.
+
+    `digest` is there when the file was read and says nothing at all.
+    """
 
     name: str
     findings: tuple[Finding, ...] = ()
     declared: int | None = None
     declared_line: int = 1
     said: tuple[tuple[Unit, tuple[Claim, ...]], ...] = ()
+    digest: str = ""
 
 
 class Files:
@@ -71,7 +80,10 @@ class Files:
         """Return what a file says; a file that cannot be read is a finding."""
         place = path if path.is_absolute() else self.root / path
         name = name_of(place, self.root)
-        text = self._text(place, name)
+        raw = self._bytes(place, name)
+        if isinstance(raw, Finding):
+            return Judged(name, (raw,))
+        text = _text(raw, name)
         if isinstance(text, Finding):
             return Judged(name, (text,))
         document = read(Path(name), text, self.lexicon.may_claim)
@@ -80,28 +92,25 @@ class Files:
             found += self.placeholders(name, text)
         read_units = ((unit, tuple(self.judge.claims(unit))) for unit in document.units)
         said = tuple(pair for pair in read_units if pair[1] or citations(pair[0].text))
+        if not found and not said and document.declared is None:
+            return Judged(name, digest=digest_of(name, raw))
         return Judged(name, tuple(found), document.declared, document.declared_line, said)
 
-    def _text(self, place: Path, name: str) -> str | Finding:
-        """Return the text of a file, or why there is none."""
+    def _bytes(self, place: Path, name: str) -> bytes | Finding:
+        """Return what a file holds, or why it cannot be read."""
         inside = not Path(name).is_absolute()
         if inside and place.is_symlink() and not place.resolve().is_relative_to(self.root):
             return Finding(name, 1, "unreadable", name, "a link that leaves the checkout")
         try:
-            raw = place.read_bytes()
+            return place.read_bytes()
         except OSError as error:
             reason = f"cannot be read: {error.strerror}"
             return Finding(name, 1, "unreadable", name, reason)
-        if b"\0" in raw:
-            return Finding(name, 1, "unreadable", name, "binary content in a text file")
-        try:
-            return raw.decode("utf-8")
-        except UnicodeDecodeError as error:
-            line = raw.count(b"\n", 0, error.start) + 1
-            return Finding(name, line, "unreadable", name, "not UTF-8 text")
 
     def placeholders(self, name: str, text: str) -> Iterator[Finding]:
         """Yield one finding per line that stands for something still missing."""
+        if _ZERO not in text and not any(w in text for w in self.lexicon.data.placeholders.words):
+            return
         pattern = re.compile(
             "|".join(
                 rf"(?<![\w.]){re.escape(w)}(?!\w)" for w in self.lexicon.data.placeholders.words
@@ -119,12 +128,57 @@ class Files:
                 )
 
 
+def _text(raw: bytes, name: str) -> str | Finding:
+    """Return the text of a file, or why there is none."""
+    if b"\0" in raw:
+        return Finding(name, 1, "unreadable", name, "binary content in a text file")
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        return Finding(name, line, "unreadable", name, "not UTF-8 text")
+
+
+@contextmanager
+def meanwhile(work: Callable[[], Result]) -> Iterator[Callable[[], Result]]:
+    """Begin some work beside this process and yield a function that waits for its result.
+
+    Work that fails there is done again here, where it can say why.
+    """
+    if (os.cpu_count() or 1) < _TWO or not _can_fork():
+        yield work
+        return
+    context = multiprocessing.get_context("fork")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_send, args=(sender, work))
+    process.start()
+    sender.close()
+
+    def wait() -> Result:
+        try:
+            result: Result = receiver.recv()
+        except EOFError:
+            return work()
+        return result
+
+    try:
+        yield wait
+    finally:
+        receiver.close()
+        process.terminate()
+        process.join()
+
+
+def _send(sender: Connection, work: Callable[[], object]) -> None:
+    with suppress(Exception):
+        sender.send(work())
+
+
 @contextmanager
 def shared_out(files: Files, paths: Sequence[Path]) -> Iterator[Callable[[], list[Judged]]]:
     """Begin to read files and yield a function that waits for all of them, in order."""
     workers = min(os.cpu_count() or 1, len(paths) // _SHARE)
-    can_fork = "fork" in multiprocessing.get_all_start_methods()
-    if workers < _TWO or not can_fork or threading.active_count() > 1:
+    if workers < _TWO or not _can_fork():
         yield lambda: [files.file(path) for path in paths]
         return
     _ = files.lexicon.groups, files.lexicon.marks
@@ -132,7 +186,12 @@ def shared_out(files: Files, paths: Sequence[Path]) -> Iterator[Callable[[], lis
     gc.freeze()
     context = multiprocessing.get_context("fork")
     with context.Pool(workers, _begin, (files,)) as pool:
-        yield pool.map_async(_forked, paths, chunksize=_SHARE // 8).get
+        yield pool.map_async(_forked, paths, chunksize=_SHARE // 16).get
+
+
+def _can_fork() -> bool:
+    """Whether a fork is there and takes no thread by surprise."""
+    return "fork" in multiprocessing.get_all_start_methods() and threading.active_count() == 1
 
 
 def _begin(files: Files) -> None:

@@ -47,9 +47,10 @@ class FirstLook:
         for key, phrase in phrases:
             if not key:
                 continue
-            needs = sorted(_needs(parser.parse(phrase)), key=_worth) or [frozenset("_")]
-            for word in needs[-1]:
-                self._beside.setdefault(word, set()).add(tuple(needs[:-1]))
+            needs = sorted(_needs(parser.parse(phrase)), key=_worth, reverse=True)
+            rarest, *others = needs or [frozenset("_")]
+            for word in rarest:
+                self._beside.setdefault(word, set()).add(tuple(others))
             self._vocabulary.update(*needs)
         self._meanings = _Meanings(self._vocabulary)
 

@@ -4,16 +4,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from hpcgate.claims import lexicon as words
-from hpcgate.claims.files import Files, Judged, matches, name_of, shared_out
+from hpcgate.claims.files import Files, Judged, matches, meanwhile, name_of, shared_out
 from hpcgate.claims.levels_named import citations, qualifies
 from hpcgate.claims.lexicon import Lexicon
+from hpcgate.claims.memory import Memory
 from hpcgate.claims.model import Claim, Finding, Unit
 from hpcgate.claims.readers import known
 from hpcgate.claims.records import FOLDER, unsupported
@@ -89,6 +91,7 @@ def check(
     *,
     strict: bool = False,
     level: int | None = None,
+    memory: Path | None = None,
 ) -> list[Finding]:
     """Return every violation in the files.
 
@@ -102,6 +105,8 @@ def check(
         Refuse placeholders in what is bound upstream.
     level : int, optional
         The level to assume, -1 for none; computed from the evidence by default.
+    memory : Path, optional
+        A folder in which a run over the whole checkout remembers files that say nothing.
 
     Examples
     --------
@@ -110,13 +115,23 @@ def check(
     >>> check(root, [root / "LICENSE"], level=4)
     []
     """
-    lexicon = words.load(root)
-    files = scope(root) if paths is None else list(paths)
-    reader = Files(root.resolve(), lexicon, strict)
-    with shared_out(reader, files) as judged:
-        # The evidence is read while the files are.
-        gate = Gate(root.resolve(), lexicon, support(root, level), strict)
-        found = [finding for said in judged() for finding in gate.weigh(said)]
+    # The evidence is read while the words and the files are.
+    with ExitStack() as stack:
+        supported: Callable[[], Support] = partial(support, root, level)
+        if level is None:
+            supported = stack.enter_context(meanwhile(supported))
+        lexicon = words.load(root)
+        files = scope(root) if paths is None else list(paths)
+        reader = Files(root.resolve(), lexicon, strict)
+        known = Memory(root, strict, memory) if memory and paths is None else None
+        silent = {} if known is None else known.silent(reader.root, files)
+        unread = [path for path in files if path not in silent]
+        judged = stack.enter_context(shared_out(reader, unread))
+        gate = Gate(root.resolve(), lexicon, supported(), strict)
+        said = judged()
+        found = [finding for one in said for finding in gate.weigh(one)]
+    if known is not None:
+        known.keep({*silent.values(), *(one.digest for one in said if one.digest)})
     names = {name_of(path if path.is_absolute() else root / path, gate.root) for path in files}
     today = datetime.now(timezone.utc).date()
     return apply(found, lexicon.data.suppressions, names, today)

@@ -13,9 +13,9 @@ from hpcgate.claims.context import Owner, Status, is_quoted
 from hpcgate.claims.levels_named import declared_levels
 from hpcgate.claims.lexicon import Lexicon
 from hpcgate.claims.model import Claim, Unit
-from hpcgate.claims.replies import answer, heading_status, lead_status
+from hpcgate.claims.replies import answer, follow_up, heading_status, lead_status
 from hpcgate.claims.scope import Clause, Reading, denied_spans
-from hpcgate.claims.sentence import Said, follow_up, judge_sentence
+from hpcgate.claims.sentence import Said, judge_sentence
 from hpcgate.claims.shapes import code_claims, field_claims, row_claims, shows
 from hpcgate.claims.words import Sentence, first_sentence, sentences, split_words, word_set
 
@@ -63,11 +63,18 @@ class Judge:
     def prose(self, unit: Unit) -> list[Claim]:
         """Return what running text claims, sentence by sentence."""
         beside = (*unit.leads, *unit.headings[-1:], unit.after[:_ANSWER])
-        around = " . ".join(beside)
         cut = sentences(unit.text)
-        named = [self.lexicon.terms_in(s.words, around) for s in cut]
-        declared_at = [declared_levels(s.text, s.words) for s in cut]
-        if not any(named) and not any(declared_at) and not self._contrasted(cut):
+        may = [self.lexicon.may_claim(s.text) for s in cut]
+        named = [
+            self.lexicon.terms_in(s.words, _around(beside, cut, place)) if may[place] else []
+            for place, s in enumerate(cut)
+        ]
+        declared_at = [declared_levels(s) for s in cut]
+        if (
+            not any(named)
+            and not any(declared_at)
+            and not self._contrasted([s for s, could in zip(cut, may, strict=True) if could])
+        ):
             return []
         read = [
             (Reading(self.lexicon, s.words, terms), found)
@@ -157,6 +164,8 @@ class Judge:
             return False
         if not following.strip() or _WHAT_IS.match(sentence.text) or _WHY_NO.match(sentence.text):
             return True
+        if _WOULD.match(sentence.text):
+            return True
         if _HOW_MANY.match(sentence.text) and _ONE.match(following):
             return True
         reply = answer(self.lexicon, following)
@@ -231,6 +240,15 @@ class Judge:
         return self._titles[text]
 
 
+def _around(beside: tuple[str, ...], cut: list[Sentence], place: int) -> str:
+    """Return what is read beside a sentence; a short one is not understood without the next."""
+    if len(cut[place].words) > _SHORT:
+        return " . ".join(beside)
+    next_to = (*cut[max(0, place - 1) : place], *cut[place + 1 : place + 2])
+    return " . ".join((*beside, *(sentence.text for sentence in next_to)))
+
+
+_SHORT = 9
 # An entry of a list of works: names, a year in brackets, and a title.
 _NAME = r"[A-Z][\w'’.-]{0,40}"
 _WORK = re.compile(
@@ -249,6 +267,8 @@ _BUT_GIVEN = re.compile(
     r"[^.!?]{0,20}\b(?:one|them|some)\b",
     re.IGNORECASE,
 )
+# What something would take is not there.
+_WOULD = re.compile(r"\W*(?:what|how|who|where|why) (?:\w+ ){0,2}(?:would|could)\b", re.IGNORECASE)
 _HOW_MANY = re.compile(r"\W*how many\b", re.IGNORECASE)
 _ONE = re.compile(r"\W*(?:just |only |exactly )*(?:one|1|a single one|zero|0)\b", re.IGNORECASE)
 _POINTING = word_set("this that these those such above both it")

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 
 from hpcgate.claims.lexicon import Lexicon
-from hpcgate.claims.words import Match, Word, split_words
+from hpcgate.claims.words import Match, Sentence, split_words
 
 __all__ = ["citations", "declared_levels", "declares", "qualifies"]
 
@@ -52,15 +52,15 @@ _NOT_ONLY = re.compile(
 _CITATION = re.compile(r"(?<!`)\(evidence: ([a-z0-9][a-z0-9-]*)\)")
 
 
-def declared_levels(text: str, words: tuple[Word, ...]) -> list[tuple[Match, int]]:
+def declared_levels(sentence: Sentence) -> list[tuple[Match, int]]:
     """Return the levels a sentence declares as implemented, with the words that do so.
 
     Examples
     --------
-    >>> sentence = "Implemented contract level: H4."
-    >>> [level for _, level in declared_levels(sentence, split_words(sentence))]
+    >>> [level for _, level in declared_levels(Sentence("Implemented contract level: H4.", 0))]
     [4]
     """
+    text = sentence.text
     if "H" not in text:
         return []
     found: list[tuple[Match, int]] = []
@@ -70,7 +70,7 @@ def declared_levels(text: str, words: tuple[Word, ...]) -> list[tuple[Match, int
                 continue
             inside = [
                 i
-                for i, w in enumerate(words)
+                for i, w in enumerate(sentence.words)
                 if w.start >= match.start("level") and w.end <= match.end("level")
             ]
             if inside:

@@ -6,6 +6,7 @@ A subject that is written like a name, and is none of our own parts, is somebody
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from hpcgate.claims.words import word_set
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 __all__ = ["foreign_name"]
 
 _LONGEST = 7
+# What is written `your DataFrame` is the data of the reader.
+_OURS_TO_TAKE = word_set("your a an any every each its")
+_DTYPE = re.compile(r"(?:u?int|b?float|double|complex|fp|bf)\d+s?")
 _ACRONYM = 3
 _INSIDE = word_set("of in on for with by from to at over across under into that who whose as")
 # What a project does; `Back ends ...` and `Speed limits ...` are no names.
@@ -55,8 +59,13 @@ def _is_name(reading: Reading, place: int, start: int, verb: int) -> bool:
     text = word.text
     if place in reading.inside_terms or word.low in reading.lexicon.parts:
         return False
+    if reading.low(place - 1) in _OURS_TO_TAKE or _DTYPE.fullmatch(word.low):
+        return False
     if text.isupper() and len(text) >= _ACRONYM:
         return place == 0 and verb == 1 and _like_a_name(reading, word.low)
+    if text == word.low and place == 0 and verb == 1 and reading.words[-1].text == ".":
+        # A whole sentence begins with a capital, unless its first word is a name.
+        return text not in reading.lexicon.verbs and _like_a_name(reading, word.low)
     if not any(c.isupper() for c in text) or not any(c.islower() for c in text):
         return False
     if text.rstrip("s").isupper():

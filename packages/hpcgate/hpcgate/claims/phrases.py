@@ -83,12 +83,48 @@ class _Place:
 class _State:
     """What may follow at one word: the phrases that end here and where each next word leads."""
 
-    __slots__ = ("edges", "keys", "places")
+    __slots__ = ("_gaps", "_steps", "edges", "keys", "places")
 
     def __init__(self, places: frozenset[_Place]) -> None:
         self.places = places
         self.edges: dict[str, _State | None] = {}
         self.keys = tuple({place.key for place in places if place.moves()[1]})
+        self._steps: Moves | None = None
+        self._gaps: tuple[_Place, ...] = ()
+
+    def reached(self, word: Word) -> set[_Place]:
+        """Return the places that a word leads to."""
+        if self._steps is None:
+            self._steps = {}
+            opened = [move for place in self.places for move in place.moves()[0]]
+            self._gaps = tuple(following for step, following in opened if step is None)
+            _add(self._steps, opened)
+        found = _taken(self._steps, word)
+        if self._gaps and word.low not in _STOPS:
+            found.update(self._gaps)
+        return found
+
+
+# For each word of a step the exact spelling that is asked for, and the place behind it.
+Moves = dict[str, "list[tuple[str | None, _Place]]"]
+
+
+def _add(moves: Moves, opened: Iterable[tuple[Step | None, _Place]]) -> None:
+    """Enter steps by their words."""
+    for step, following in opened:
+        for low, exact in (step or {}).items():
+            moves.setdefault(low, []).append((exact, following))
+
+
+def _taken(moves: Moves, word: Word) -> set[_Place]:
+    """Return the places behind the steps that a word takes, in the spelling they ask for."""
+    return {
+        following
+        for read in readings(word.low)
+        if read in moves
+        for exact, following in moves[read]
+        if exact is None or word.text.rstrip("s") == exact.rstrip("s")
+    }
 
 
 class Phrases:
@@ -115,7 +151,7 @@ class Phrases:
         self._phrases = tuple(phrases)
         self._classes = classes
         # Phrases are parsed when the first sentence comes to them.
-        self._opening: dict[str, list[_Place]] | None = None
+        self._opening: Moves | None = None
         self._begin: dict[str, _State | None] = {}
         self._states: dict[frozenset[_Place], _State] = {}
 
@@ -157,33 +193,19 @@ class Phrases:
             parser = parser_of(self._classes)
             self._opening = {}
             for key, phrase in self._phrases:
-                items = parser.parse(phrase)
-                place = _Place(key, items, 0, None)
-                for first in _first(items):
-                    self._opening.setdefault(first, []).append(place)
+                _add(self._opening, _Place(key, parser.parse(phrase), 0, None).moves()[0])
         if len(self._begin) > _KEPT:
             self._begin.clear()
-        reads = readings(word.low)
-        if self._opening.keys().isdisjoint(reads):
-            return None
-        return self._state({p for read in reads for p in self._opening.get(read, ())}, word)
+        return self._state(_taken(self._opening, word))
 
     def _follow(self, state: _State, word: Word) -> _State | None:
         if len(state.edges) > _KEPT:
             state.edges.clear()
-        state.edges[word.text] = found = self._state(state.places, word)
+        state.edges[word.text] = found = self._state(state.reached(word))
         return found
 
-    def _state(self, places: Iterable[_Place], word: Word) -> _State | None:
-        low, reads = word.low, readings(word.low)
-        reached: set[_Place] = set()
-        for place in places:
-            for step, following in place.moves()[0]:
-                if step is None:
-                    if low not in _STOPS:
-                        reached.add(following)
-                elif not step.keys().isdisjoint(reads) and _hit(step, word, reads):
-                    reached.add(following)
+    def _state(self, reached: set[_Place]) -> _State | None:
+        """Return the state of these places; the same places are the same state."""
         if not reached:
             return None
         places = frozenset(reached)
@@ -191,15 +213,6 @@ class Phrases:
         if known is None:
             known = self._states[places] = _State(places)
         return known
-
-
-def _hit(step: Step, word: Word, reads: tuple[str, ...]) -> bool:
-    for read in reads:
-        if read in step:
-            exact = step[read]
-            if exact is None or word.text.rstrip("s") == exact.rstrip("s"):
-                return True
-    return False
 
 
 class Parser:

@@ -8,13 +8,17 @@ Each function says in one word what becomes of a capability that is named beside
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from hpcgate.claims.context import TAIL, Status, owner
 from hpcgate.claims.lexicon import Lexicon
 from hpcgate.claims.scope import Reading, denied_spans
-from hpcgate.claims.words import first_sentence, sentences, split_words, word_set
+from hpcgate.claims.words import Sentence, first_sentence, sentences, split_words, word_set
 
-__all__ = ["answer", "heading_status", "lead_status"]
+if TYPE_CHECKING:
+    from hpcgate.claims.sentence import Said
+
+__all__ = ["answer", "follow_up", "heading_status", "lead_status"]
 
 _BARE = ("deny", "plan")
 _TITLES: tuple[tuple[str, Status], ...] = (
@@ -42,6 +46,27 @@ _SMALL = TAIL | word_set(
 )
 _BRIEF = 5
 _MODALS = word_set("may might could can would")
+_CHANGED = re.compile(
+    r"\W{0,9}(?:(?:all |much of )?(?:that|this|it)"
+    r" (?:has (?:now |since |finally )?(?:changed|ended)"
+    r"|changed (?:with|in|since)\b.{0,60}|changes (?:now|today|with)\b.{0,60}|was then"
+    r"|is (?:history|over|behind us|past|no longer (?:so|true|the case)))"
+    r"|(?:those|these) (?:days|times) are (?:over|gone|past)"
+    r"|(?:not|no) (?:so |true )?(?:any ?more|longer|now))(?: now)?\W{0,9}$",
+    re.IGNORECASE,
+)
+# "Nobody has written it." and "We have nothing of the kind." deny what the sentence before names.
+_MADE = (
+    r"(?:writ(?:e|ten)|wrote|buil[dt]|ma[dk]e|done|do|start(?:ed)?|offer(?:ed)?|implement(?:ed)?)"
+)
+_UNDONE = re.compile(
+    r"\W{0,9}(?:(?:nobody|no one|none of us)(?: has| have| had| did)?(?: ever| yet)?"
+    r"|(?:we|it|they)(?: (?:have|has|had|did|do|does) (?:not|never)| never|(?: \w+)?n['’]t)"
+    r"(?: yet)?)"
+    rf" {_MADE} (?:it|them|that|this|one|any|so)(?: here| yet| so far)?\W{{0,9}}$"
+    r"|[^.!?]{0,40}\b(?:nothing|none) of (?:the|that) (?:kind|sort)\W{0,9}$",
+    re.IGNORECASE,
+)
 
 
 def answer(lexicon: Lexicon, text: str) -> Status:
@@ -69,6 +94,28 @@ def answer(lexicon: Lexicon, text: str) -> Status:
     if _starts(reading, "affirm"):
         return "affirm"
     return "deny" if _short_denial(reading) else ""
+
+
+def follow_up(earlier: Sentence, here: Sentence, said: list[Said], lexicon: Lexicon) -> None:
+    """Let `Not supported.` or `It is not used.` answer the sentence before."""
+    if earlier.question or not said:
+        return
+    if _CHANGED.match(here.text):
+        # What was denied or left to others before is there now.
+        for thing in said:
+            thing.status = "" if thing.status in ("deny", "other") else thing.status
+        return
+    if _UNDONE.match(here.text):
+        for thing in said:
+            thing.status = thing.status or "deny"
+        return
+    first = here.words[0].low if here.words else ""
+    nominal = not any(w.low in lexicon.verbs for w in earlier.words)
+    if nominal or first in ("it", "they", "this", "that", "both", "neither", "none", "these"):
+        reply = answer(lexicon, here.text)
+        if reply in ("deny", "plan"):
+            for thing in said:
+                thing.status = thing.status or reply
 
 
 def _starts(reading: Reading, name: str) -> bool:

@@ -167,7 +167,15 @@ def _prepositional(reading: Reading, clause: Clause, match: Match) -> Iterator[t
         return
     if match.start == clause.start and reading.low(match.start) in ("apart", "besides", "aside"):
         return
+    if reading.low(match.start) == "without" and _as_well(reading, match.end, clause.end):
+        return
     yield match.end, _boundary(reading, clause, match.end)
+
+
+def _as_well(reading: Reading, start: int, end: int) -> bool:
+    """Whether what does without something does it, too: `a laptop without a modem works, too`."""
+    tail = [reading.low(i) for i in range(start, end) if reading.low(i)[:1].isalpha()]
+    return tail[-1:] in (["too"], ["also"]) or tail[-2:] == ["as", "well"]
 
 
 def _transitive(reading: Reading, clause: Clause, match: Match) -> Iterator[tuple[int, int]]:

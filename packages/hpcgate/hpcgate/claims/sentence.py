@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from hpcgate.claims.context import Owner, Status, definition, ellipsis, is_quoted, owner
-from hpcgate.claims.lexicon import Lexicon
 from hpcgate.claims.replies import answer, lead_status
 from hpcgate.claims.scope import Clause, Reading, denied_spans
-from hpcgate.claims.words import Match, Sentence, word_set
+from hpcgate.claims.words import Match, word_set
 
-__all__ = ["Said", "follow_up", "judge_sentence"]
+__all__ = ["Said", "judge_sentence"]
 
 
 @dataclass(slots=True)
@@ -63,6 +62,8 @@ def judge_sentence(
             reading.within("predicate", clause) or reading.within("transitive", clause)
         )
         common = _clause_status(reading, clause)
+        if said and _likewise(reading, clause):
+            common = common or said[-1].status
         for match, level, is_level in inside:
             status = common
             denied = any(a <= match.start < b for a, b in spans)
@@ -70,7 +71,7 @@ def judge_sentence(
                 denied = not denied
             if denied or _self_denied(match, reading):
                 status = status or "deny"
-            elif whose == "other":
+            elif whose == "other" or _theirs(reading, match):
                 status = status or "other"
             elif is_level and common == "mention":
                 status = ""
@@ -79,24 +80,6 @@ def judge_sentence(
             said.append(Said(match, level, status, whose, is_level))
     _spread(reading, said)
     return said, whose
-
-
-def follow_up(earlier: Sentence, here: Sentence, said: list[Said], lexicon: Lexicon) -> None:
-    """Let `Not supported.` or `It is not used.` answer the sentence before."""
-    if earlier.question or not said:
-        return
-    if _CHANGED.match(here.text):
-        # What was denied or left to others before is there now.
-        for thing in said:
-            thing.status = "" if thing.status in ("deny", "other") else thing.status
-        return
-    first = here.words[0].low if here.words else ""
-    nominal = not any(w.low in lexicon.verbs for w in earlier.words)
-    if nominal or first in ("it", "they", "this", "that", "both", "neither", "none", "these"):
-        reply = answer(lexicon, here.text)
-        if reply in ("deny", "plan"):
-            for thing in said:
-                thing.status = thing.status or reply
 
 
 def _self_denied(match: Match, reading: Reading) -> bool:
@@ -110,6 +93,20 @@ def _self_denied(match: Match, reading: Reading) -> bool:
     )
 
 
+def _theirs(reading: Reading, match: Match) -> bool:
+    """Whether a capability belongs to whom we compare with: `compares with cuML on a V100`."""
+    before = match.start - 1
+    while reading.low(before) in _ATTACHED or reading.low(before)[:1].isdecimal():
+        before -= 1
+    if not any(reading.low(i) in _BY for i in range(before + 1, match.start)):
+        return False
+    return any(
+        other.end == before + 1
+        and any(reading.low(other.start - i).startswith("compar") for i in (1, 2, 3))
+        for other in reading.group("others")
+    )
+
+
 def _clause_status(reading: Reading, clause: Clause) -> Status:
     if any(reading.within("policy", part) for part in _joined(reading, clause)):
         return "mention"
@@ -119,7 +116,7 @@ def _clause_status(reading: Reading, clause: Clause) -> Status:
     ours = [m for m in reading.group("ours") if reading.low(m.start) != "mars"]
     if reading.group("citation") and not ours:
         return "mention"
-    if _asked(reading, clause):
+    if _asked(reading, clause) or _unsettled(reading, clause):
         return "mention"
     planned = [
         match
@@ -142,6 +139,21 @@ def _asked(reading: Reading, clause: Clause) -> bool:
         and match.start > clause.start
         for match in reading.within("asked", clause)
     )
+
+
+def _unsettled(reading: Reading, clause: Clause) -> bool:
+    """Whether a clause says that something is not known: `whether it pays is not measured`."""
+    following = reading.low(clause.start + 1)
+    return (
+        reading.low(clause.start) == "whether"
+        and following not in ("or", "you", "it")
+        and bool(_OPEN & {*_lows(reading, clause)})
+    )
+
+
+def _likewise(reading: Reading, clause: Clause) -> bool:
+    """Whether a clause shares what became of the one before: `so are plugins`."""
+    return reading.low(clause.start) == "so" and reading.low(clause.start + 1) in _HELPERS
 
 
 def _condition_before(reading: Reading, clause: Clause) -> list[Clause]:
@@ -306,19 +318,13 @@ def _ends_in_not(reading: Reading, clause: Clause) -> bool:
     return reading.low(end - 1) == "not"
 
 
-_CHANGED = re.compile(
-    r"\W{0,9}(?:(?:all |much of )?(?:that|this|it)"
-    r" (?:has (?:now |since |finally )?(?:changed|ended)"
-    r"|changed (?:with|in|since)\b.{0,60}|changes (?:now|today|with)\b.{0,60}|was then"
-    r"|is (?:history|over|behind us|past|no longer (?:so|true|the case)))"
-    r"|(?:those|these) (?:days|times) are (?:over|gone|past)"
-    r"|(?:not|no) (?:so |true )?(?:any ?more|longer|now))(?: now)?\W{0,9}$",
-    re.IGNORECASE,
-)
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _HELPERS = word_set("is are was were be been has have had do does did can will may must")
+_OPEN = word_set("not never nobody unknown unclear open undecided unmeasured question")
 _YOU = word_set("and you we if when it to can must replay pymars")
 _TIES = word_set(": ( — which")
+_BY = word_set("on over across under using")
+_ATTACHED = _BY | word_set("a an the one two four eight its several")
 _META = word_set(
     "word words phrase phrases term terms sentence wording flagged flags flag rejects "
     "rejected refuses refused avoid forbidden banned never slogan expression string label "

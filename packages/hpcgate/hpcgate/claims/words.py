@@ -41,9 +41,9 @@ _NAMES = (
     r"|\b[hH][0-4]-(?!ready|certified|compliant|capable|conformant|complete)[a-z-]{1,60}\b"
 )
 _SHAPES = (
-    r"(?P<size>\d+[x×]\d+\w*)|"
-    r"(?P<number>\d+(?:[.,]\d+)*)(?P<unit>[A-Za-z×%]*)"
-    r"|(?P<plain>[^\W\d_][^\W_]*)(?:['’](?:s|re|ve|ll|d|m)\b)?"
+    r"(?P<plain>[^\W\d_][^\W_]*)(?:['’](?:s|re|ve|ll|d|m)\b)?"
+    r"|(?P<size>\d+[x×]\d+\w*)"
+    r"|(?P<number>\d+(?:[.,]\d+)*)(?P<unit>[A-Za-z×%]*)"
     r"|(?P<dash>\s--?\s|—|–)"
     r"|(?P<mark>[^\w\s`*_\-])|(?P<hyphens>--)"
 )
@@ -67,6 +67,8 @@ JOINED = re.compile(
     r"|socket|cluster|rank|server|process|accelerator|worker|vendor|site)(?:s|ed|ing|ors?|es)?$)"
 )
 _LONGEST = 200
+# So many characters are read in one go, whatever the number of their words.
+_BRIEF = 400
 _SHORTEST_PLURAL = 3
 _STEM = 3
 _KEPT = 100
@@ -84,13 +86,22 @@ class Word(NamedTuple):
     end: int
 
 
-@dataclass(frozen=True, slots=True)
 class Sentence:
-    """A sentence with its words; `start` counts characters from the start of the text."""
+    """A sentence; `start` counts characters from the start of the text."""
 
-    text: str
-    start: int
-    words: tuple[Word, ...]
+    __slots__ = ("_words", "start", "text")
+
+    def __init__(self, text: str, start: int, words: tuple[Word, ...] | None = None) -> None:
+        self.text = text
+        self.start = start
+        self._words = words
+
+    @property
+    def words(self) -> tuple[Word, ...]:
+        """Its words, cut up when somebody asks for them: most sentences name no capability."""
+        if self._words is None:
+            self._words = split_words(self.text)
+        return self._words
 
     @property
     def question(self) -> bool:
@@ -198,6 +209,9 @@ def _pieces(piece: str, start: int) -> Iterator[Sentence]:
     if not body:
         return
     start += len(piece) - len(piece.lstrip())
+    if len(body) <= _BRIEF:
+        yield Sentence(body, start)
+        return
     words = split_words(body)
     if len(words) <= _LONGEST:
         yield Sentence(body, start, words)

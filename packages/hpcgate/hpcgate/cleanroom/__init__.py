@@ -1,28 +1,27 @@
 # Language policy: EXEMPT from the Rust-path rule. Starts containers; no computation.
 """The clean room behind every smoke session: a small private Linux in which one thing is tried.
 
-A room stands on a root of Debian packages that `containers/<image>.yaml` describes. Podman or
-docker runs it where they work, bubblewrap where they do not, and all of them show the same room:
-the root is read-only, `/work` is private and goes when the room closes, `/tmp` is empty for each
-command, and no variable of the machine gets in unasked.
+A room stands on a root of Debian packages that `containers/<image>.yaml` describes. The first that
+works of podman, docker, apptainer, bubblewrap and a chroot by buildah runs it, and all of them show
+the same room: the root is read-only, `/work` is private and goes when the room closes, `/tmp` is
+empty for each command, and no variable of the machine gets in unasked.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import re
 import secrets
 import shutil
-import ssl
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from hpcgate.cleanroom.engines import Engine, EngineName, View, choose, installed
+from hpcgate.cleanroom.engines import Engine, EngineName, choose, installed
+from hpcgate.cleanroom.index import BUNDLE, certificates, index_settings
 from hpcgate.cleanroom.process import Result, quiet, run_group
 from hpcgate.cleanroom.roots import Image, Root, load_image, make_root
+from hpcgate.cleanroom.view import View
 from hpcgate.errors import GateError
 
 __all__ = [
@@ -39,8 +38,6 @@ __all__ = [
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # Without a limit the linear algebra reserves address space for every core of a large machine.
 THREADS = {"OPENBLAS_NUM_THREADS": "2", "OMP_NUM_THREADS": "2"}
-
-_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 
 
 class Room:
@@ -129,7 +126,7 @@ def open_room(
         Name of a definition in `containers/`, without its suffix.
     root : Path
         The checkout.
-    engine : {"auto", "podman", "docker", "bwrap"}
+    engine : {"auto", "podman", "docker", "apptainer", "bwrap", "chroot"}
         Auto takes the first one that runs a command in this root.
     network : bool
         Whether the room reaches the network. If so, it gets the machine's package index and proxy
@@ -180,36 +177,17 @@ def _view(
 ) -> View:
     binds = [(work, "/work", True)]
     variables = {"PATH": PATH, "HOME": "/work", "LANG": "C.UTF-8"}
-    if bundle := _certificates():
-        binds.append((bundle, _BUNDLE, False))
-        variables |= {"SSL_CERT_FILE": _BUNDLE, "PIP_CERT": _BUNDLE}
+    if bundle := certificates():
+        binds.append((bundle, BUNDLE, False))
+        variables |= {"SSL_CERT_FILE": BUNDLE, "PIP_CERT": BUNDLE}
     if network:
-        variables |= _index_settings()
+        variables |= index_settings()
     binds += [(host, guest, False) for host, guest in mounts.items()]
     binds += [(host, guest, True) for host, guest in writable.items()]
     for host, guest, _ in binds[1:]:
         if not host.exists():
             raise GateError(f"{host}: no such file or folder to mount at {guest}")
     return View(tuple(binds), network, variables | dict(environment))
-
-
-def _certificates() -> Path | None:
-    """Find this machine's certificate bundle; without one the room has its own."""
-    named = [os.environ.get(key) for key in ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE")]
-    usual = [ssl.get_default_verify_paths().cafile, _BUNDLE, "/etc/pki/tls/certs/ca-bundle.crt"]
-    paths = (Path(name) for name in [*named, *usual] if name)
-    return next((path for path in paths if path.is_file()), None)
-
-
-def _index_settings() -> dict[str, str]:
-    """Return this machine's package index and proxy settings, where it has any."""
-    wanted = re.compile(r"PIP_(EXTRA_)?INDEX_URL|(https?|all|no)_proxy", re.IGNORECASE)
-    settings = {key: value for key, value in os.environ.items() if wanted.fullmatch(key)}
-    if "PIP_INDEX_URL" not in settings:
-        asked = quiet([sys.executable, "-m", "pip", "config", "get", "global.index-url"])
-        if asked.returncode == 0 and asked.stdout.strip():
-            settings["PIP_INDEX_URL"] = asked.stdout.strip()
-    return settings
 
 
 def _refuse_tools(room: Room, definition: Image) -> None:

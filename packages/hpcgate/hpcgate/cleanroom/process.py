@@ -10,7 +10,9 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 from hpcgate.errors import GateError
 
@@ -44,6 +46,7 @@ def run_group(
     *,
     environment: Mapping[str, str],
     timeout: float,
+    folder: Path | None = None,
     stop: Callable[[], None] | None = None,
     grace: float = 0.0,
 ) -> Result:
@@ -57,6 +60,8 @@ def run_group(
         The whole environment of the program.
     timeout : float
         Seconds it may take.
+    folder : Path, optional
+        Where it starts; this process's own folder by default.
     stop : callable, optional
         Ends what the program started outside its process group.
     grace : float
@@ -68,8 +73,10 @@ def run_group(
     3
     """
     began = time.monotonic()
-    try:
-        process = subprocess.Popen(
+    # An interrupt comes to the calling thread: never between a start and its name.
+    with ThreadPoolExecutor(1) as starter:
+        starting = starter.submit(
+            subprocess.Popen[str],
             line,
             # Found on this machine's PATH; the program's own may be another.
             executable=shutil.which(line[0]),
@@ -77,24 +84,27 @@ def run_group(
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=dict(environment),
+            cwd=folder,
             text=True,
             errors="replace",
             start_new_session=True,
         )
-    except OSError as error:
-        raise GateError(f"{line[0]}: cannot be started: {error.strerror}") from None
-    try:
-        stdout, stderr = process.communicate(timeout=timeout)
-        status = process.returncode
-    except subprocess.TimeoutExpired:
-        _kill(process, stop, grace)
-        stdout, stderr = process.communicate()
-        status = OUT_OF_TIME
-        stderr += f"\nran out of time after {timeout:g} s\n"
-    except BaseException:
-        _kill(process, stop, grace)
-        process.wait()
-        raise
+        try:
+            process = starting.result()
+            stdout, stderr = process.communicate(timeout=timeout)
+            status = process.returncode
+        except OSError as error:
+            raise GateError(f"{line[0]}: cannot be started: {error.strerror}") from None
+        except subprocess.TimeoutExpired:
+            _kill(process, stop, grace)
+            stdout, stderr = process.communicate()
+            status = OUT_OF_TIME
+            stderr += f"\nran out of time after {timeout:g} s\n"
+        except BaseException:
+            process = starting.result()
+            _kill(process, stop, grace)
+            process.wait()
+            raise
     return Result(status, stdout, stderr, round(time.monotonic() - began, 3))
 
 

@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Literal, Protocol, get_args
 
 from hpcgate.cleanroom import PATH, THREADS, EngineName, open_room
-from hpcgate.cleanroom.process import Result, quiet, run_group
-from hpcgate.errors import GateError
+from hpcgate.cleanroom.process import Result, run_group
 
 __all__ = [
     "ENGINES",
@@ -24,7 +23,6 @@ __all__ = [
     "Places",
     "Room",
     "room",
-    "rust_toolchain",
 ]
 
 IMAGE = "debian-bookworm-spack"
@@ -157,21 +155,3 @@ class _Machine:
             wanted = re.compile(r"PIP_(EXTRA_)?INDEX_URL|HOME|(https?|all|no)_proxy|SSL_.*", re.I)
             environment |= {k: v for k, v in os.environ.items() if wanted.fullmatch(k)}
         return run_group(line, environment=environment, timeout=timeout or 900.0)
-
-
-def rust_toolchain() -> tuple[str, Path]:
-    """Return the version and the folder of this machine's Rust toolchain.
-
-    The folder is the toolchain's own, not that of the shims which rustup puts on PATH.
-
-    Raises
-    ------
-    GateError
-        If there is no working rustc.
-    """
-    told = quiet(["rustc", "--version"])
-    where = quiet(["rustc", "--print", "sysroot"])
-    version = re.match(r"rustc (\d+\.\d+\.\d+)", told.stdout)
-    if told.returncode or where.returncode or version is None:
-        raise GateError("no Rust toolchain: rustc does not run", hint="nox -s doctor")
-    return version.group(1), Path(where.stdout.strip())

@@ -18,6 +18,7 @@ from pathlib import Path
 from rich.console import Console
 
 from hpcgate import facts
+from hpcgate.cleanroom.toolchain import rust_toolchain
 from hpcgate.errors import GateError
 from hpcgate.evidence import Outcome
 from hpcgate.lanes import spack_host as host
@@ -86,7 +87,7 @@ def run(
     try:
         spack = spack_source.spack_of(root, spack_root)
         builtin = spack_source.packages_of(root, packages, spack)
-        rust, toolchain = host.rust_toolchain()
+        rust, toolchain = rust_toolchain()
         smoke.tools |= {
             "spack-commit": spack_source.commit_of(spack),
             "spack-packages-commit": spack_source.commit_of(builtin),

@@ -255,6 +255,9 @@ def _pins(tree: Tree) -> Iterator[Finding]:
 def _image_pins(path: str, text: str) -> Iterator[Finding]:
     stages = {"scratch"}
     for number, line in enumerate(text.splitlines(), 1):
+        # An argument without a default names no image: the caller does.
+        if asked := re.match(r"ARG\s+(\w+)\s*$", line, re.IGNORECASE):
+            stages.update({f"${asked[1]}", f"${{{asked[1]}}}"})
         used = re.match(r"FROM\s+(?:--\S+\s+)?(\S+)(?:\s+AS\s+(\S+))?", line, re.IGNORECASE)
         if used and used[1] not in stages and not re.search(r"@sha256:[0-9a-f]{64}$", used[1]):
             message = f"{used[1]} is not pinned; write @sha256: and the digest after it"

@@ -4,28 +4,46 @@
 //! JSON object: the seconds of each work, round by round.
 
 use std::hint::black_box;
+use std::ops::AddAssign;
 use std::path::Path;
 use std::time::Instant;
 
-use mars_earth_core::{ModelSpec, Output, Plan, Rows, replay};
+use mars_earth_core::{ModelSpec, Output, Plan, Rows, Side, TermKind, replay};
 use mars_earth_dispatch::{Work, dispatch};
 
 /// The sum of all values, and so a read of them all.
-struct Read<'a>(&'a [f64]);
+struct Read<'a, T>(&'a [T]);
 
-impl Work for Read<'_> {
-    type Output = f64;
+impl<T: Copy + Default + AddAssign> Work for Read<'_, T> {
+    type Output = [T; 32];
 
     #[inline(always)]
-    fn run(self) -> f64 {
-        let mut sums = [0.0; 32];
+    fn run(self) -> [T; 32] {
+        let mut sums = [T::default(); 32];
         for values in self.0.chunks_exact(32) {
             for (sum, value) in sums.iter_mut().zip(values) {
-                *sum += value;
+                *sum += *value;
             }
         }
-        sums.iter().sum()
+        sums
     }
+}
+
+/// One row of a model whose terms are hinges, a term after the other.
+fn plain(spec: &ModelSpec, row: &[f64]) -> f64 {
+    let terms = spec.terms.iter().map(|term| {
+        let value = match term.kind {
+            TermKind::Hinge {
+                feature,
+                knot,
+                side: Side::Right,
+            } => (row[feature] - knot).max(0.0),
+            TermKind::Hinge { feature, knot, .. } => (knot - row[feature]).max(0.0),
+            _ => 1.0,
+        };
+        value * term.coefficients.as_ref().map_or(0.0, |all| all[0])
+    });
+    terms.sum()
 }
 
 fn main() {
@@ -39,6 +57,9 @@ fn main() {
     let read = |name: &str| std::fs::read(Path::new(folder).join(name)).expect(name);
     let plan = |name: &str| Plan::new(&ModelSpec::from_json(&read(name)).expect(name).0);
     let (additive, products) = (plan("additive.json"), plan("products.json"));
+    let spec = ModelSpec::from_json(&read("additive.json"))
+        .expect("valid")
+        .0;
     let large = read("large.json");
     let doubles = |bytes: Vec<u8>| -> Vec<f64> {
         let parts = bytes.chunks_exact(8);
@@ -50,7 +71,6 @@ fn main() {
     let p = additive.n_features();
     let x: Vec<f64> = (0..n * p).map(|k| across[(k % p) * n + k / p]).collect();
     let single: Vec<f32> = x.iter().map(|&v| v as f32).collect();
-    let cached = &x[..4096];
     let by_row = Rows::row_major(&x, n, p).expect("fits");
     let by_column = Rows::column_major(&across, n, p).expect("fits");
     let float32 = Rows::strided_f32(&single, n, p, p, 1).expect("fits");
@@ -64,24 +84,26 @@ fn main() {
     };
     let names = [
         "read",
-        "cached",
         "additive",
         "additive_columns",
+        "read_float32",
         "additive_float32",
         "additive_two_threads",
         "products",
         "products_columns",
         "products_two_threads",
         "design_matrix",
+        "plain_row",
         "one_row",
+        "parse",
         "load",
     ];
     let mut seconds = vec![Vec::new(); names.len()];
     for round in 0..=rounds {
         for (name, seconds) in names.iter().zip(&mut seconds) {
             let repeats = match *name {
-                "one_row" | "cached" => 2000,
-                "load" => 10,
+                "one_row" | "plain_row" => 2000,
+                "load" | "parse" => 10,
                 _ => 1,
             };
             let started = Instant::now();
@@ -90,8 +112,8 @@ fn main() {
                     "read" => {
                         black_box(dispatch(Read(black_box(&x))));
                     }
-                    "cached" => {
-                        black_box(dispatch(Read(black_box(cached))));
+                    "read_float32" => {
+                        black_box(dispatch(Read(black_box(&single))));
                     }
                     "additive" => run(&additive, &by_row, 1),
                     "additive_columns" => run(&additive, &by_column, 1),
@@ -103,6 +125,13 @@ fn main() {
                     "design_matrix" => {
                         let asked = Output::DesignMatrix;
                         replay(&additive, &tenth, asked, 1, &mut wide).expect("replays");
+                    }
+                    "plain_row" => {
+                        black_box(plain(black_box(&spec), black_box(&x[..p])));
+                    }
+                    "parse" => {
+                        let parsed = serde_json::from_slice(black_box(&large));
+                        black_box::<serde_json::Value>(parsed.expect("valid"));
                     }
                     "one_row" => run(&additive, black_box(&one), 1),
                     _ => {

@@ -1,4 +1,4 @@
-//! A pool per call, bounded by what the process may use (H1, not claimed).
+//! Threads per call, bounded by what the process may use (H1, not claimed).
 
 use crate::error::Error;
 
@@ -7,29 +7,22 @@ pub fn available_threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Threads to help the calling one, or None where one thread is asked for, allowed or had.
-///
-/// A pool of its own survives a fork of the caller between calls and starts nothing at import.
-pub(crate) fn helpers(threads: usize) -> Option<rayon::ThreadPool> {
+/// Bound a number of threads (H1, not claimed); at least 1.
+pub(crate) fn bounded(threads: usize) -> usize {
     if threads <= 1 {
-        return None;
+        return 1;
     }
     // Asked late: the control group is read from files each time.
-    let bounded = threads.min(available_threads());
-    (bounded > 1)
-        .then(|| {
-            rayon::ThreadPoolBuilder::new()
-                .num_threads(bounded - 1)
-                .build()
-        })
-        .and_then(Result::ok)
+    threads.min(available_threads())
 }
 
 /// A pool of `threads`, or None where one thread is asked for, allowed or had.
+///
+/// A pool of its own survives a fork of the caller between calls and starts nothing at import.
 pub(crate) fn pool(threads: usize) -> Option<rayon::ThreadPool> {
-    let bounded = threads.min(available_threads());
-    (bounded > 1)
-        .then(|| rayon::ThreadPoolBuilder::new().num_threads(bounded).build())
+    let n = bounded(threads);
+    (n > 1)
+        .then(|| rayon::ThreadPoolBuilder::new().num_threads(n).build())
         .and_then(Result::ok)
 }
 

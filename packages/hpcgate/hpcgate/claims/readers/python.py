@@ -8,6 +8,7 @@ import inspect
 import re
 import textwrap
 import warnings
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -40,7 +41,7 @@ _STRING_OR_COMMENT = re.compile(
     r"""|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|(?P<comment>\#[^\n]*)""",
     re.DOTALL,
 )
-_KEYWORD = re.compile(r"\b(?:" + "|".join(sorted(_TEXT_KEYS)) + r")\s*=")
+_KEYWORDS = {key: re.compile(rf"{key}\s*=") for key in sorted(_TEXT_KEYS)}
 _BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 _HOLDING = (
     *(ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef, ast.If, ast.For, ast.AsyncFor),
@@ -70,8 +71,7 @@ def _document(text: str, hint: Hint, *, recipe: bool) -> Document:
         line = getattr(error, "lineno", None) or 1
         return Document((), problems=(Problem(line, f"not Python: {error.args[0]}"),))
     found = [*_comments(text, hint)]
-    whole = recipe or _KEYWORD.search(text) is not None
-    for node in ast.walk(tree) if whole else _holders(tree):
+    for node in ast.walk(tree) if recipe else _telling(tree, _called(text)):
         if isinstance(node, _DOCUMENTED):
             found += _docstring(node, hint)
             if recipe and isinstance(node, ast.ClassDef):
@@ -85,15 +85,40 @@ def _document(text: str, hint: Hint, *, recipe: bool) -> Document:
     return Document(tuple(sorted(found, key=lambda unit: unit.line)))
 
 
-def _holders(tree: ast.Module) -> Iterator[ast.AST]:
-    """Yield a module and the statements that hold others, not what they hold besides."""
+def _called(text: str) -> list[int]:
+    """Return the lines on which a call may be given a text that users see."""
+    return sorted(
+        text.count("\n", 0, match.start()) + 1
+        for key, pattern in _KEYWORDS.items()
+        if key in text
+        for match in pattern.finditer(text)
+    )
+
+
+def _telling(tree: ast.Module, lines: list[int]) -> Iterator[ast.AST]:
+    """Yield a module, the statements that hold others, and all that covers one of the lines."""
     waiting: list[ast.AST] = [tree]
     while waiting:
         node = waiting.pop()
         yield node
+        if _covers(node, lines):
+            waiting.extend(
+                child
+                for child in ast.iter_child_nodes(node)
+                if isinstance(child, _HOLDING) or _covers(child, lines)
+            )
+            continue
         for name in _BLOCKS:
             if below := getattr(node, name, None):
                 waiting.extend(child for child in below if isinstance(child, _HOLDING))
+
+
+def _covers(node: ast.AST, lines: list[int]) -> bool:
+    """Whether a node stands on one of the lines; one without a place may."""
+    above = getattr(node, "decorator_list", None)
+    first = getattr(above[0] if above else node, "lineno", 0)
+    place = bisect_left(lines, first)
+    return place < len(lines) and (not first or lines[place] <= node.end_lineno)  # type: ignore[attr-defined]
 
 
 def _docstring(node: ast.AST, hint: Hint) -> Iterator[Unit]:

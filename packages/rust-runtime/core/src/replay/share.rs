@@ -1,6 +1,7 @@
 //! Share the rows among threads where that pays (H1, not claimed).
 
 use std::sync::{Mutex, PoisonError};
+use std::thread::Builder;
 
 use mars_earth_dispatch::dispatch;
 
@@ -53,11 +54,11 @@ pub(super) fn share(
             out,
         })
     };
-    let helpers = threads::helpers(threads.min(paying));
-    let Some(pool) = helpers else {
+    let n = threads::bounded(threads.min(paying));
+    if n <= 1 {
         run(&mut Scratch::new(plan), 0, out)?;
         return Ok((1, Scratch::<GROUPS>::bytes(plan)));
-    };
+    }
     let taken = Mutex::new((
         out.chunks_mut(PART * width).enumerate(),
         None::<(usize, Error)>,
@@ -85,10 +86,12 @@ pub(super) fn share(
             }
         }
     };
-    let n = pool.current_num_threads() + 1;
-    pool.in_place_scope(|scope| {
-        (1..n).for_each(|_| scope.spawn(|_| work()));
+    let n = std::thread::scope(|scope| {
+        // Where no more can be started, those that are there do the work.
+        let start = |_: &usize| Builder::new().spawn_scoped(scope, work).is_ok();
+        let n = 1 + (1..n).take_while(start).count();
         work();
+        n
     });
     match taken.into_inner().unwrap_or_else(PoisonError::into_inner) {
         (_, None) => Ok((n, n * Scratch::<GROUPS>::bytes(plan))),

@@ -98,7 +98,7 @@ impl Prepared {
         );
         workers.each(&mut variables, |variable| match options.max_bins {
             Some(bins) => variable.cut_into_bins(spans, bins),
-            None if options.linpreds.contains(&variable.feature) => {}
+            None if options.linpreds.contains(&variable.feature) => variable.leave_whole(),
             None => variable.place_knots(spans, options),
         });
         Ok(Prepared {
@@ -361,7 +361,7 @@ impl Variable {
             order: Vec::new(),
             falling: Vec::new(),
             knots: Arc::default(),
-            segment: Segments::zeros(values.len(), 0),
+            segment: Segments::default(),
             means: Vec::new(),
             values,
         }
@@ -379,11 +379,16 @@ impl Variable {
             self.falling = self.order.iter().map(value).collect();
         }
         if options.compat || self.kind != Kind::Numeric {
-            return;
+            return self.leave_whole();
         }
         let grid = grid::exact(&self.values, spans);
         self.knots = Arc::new(grid.knots);
         self.segment = grid.segment;
+    }
+
+    /// Put every row into one segment.
+    fn leave_whole(&mut self) {
+        self.segment = Segments::zeros(self.values.len(), 0);
     }
 
     /// Put every row into a bin; an indicator has one for each value.
@@ -403,9 +408,26 @@ fn in_range(value: f64) -> bool {
 }
 
 fn mean(values: &[f64]) -> f64 {
-    // Divide first: a sum of values near the limit must not overflow.
     let n = values.len() as f64;
+    let sum = sum(values);
+    if sum.is_finite() {
+        return sum / n;
+    }
+    // Values near the limit: divided first, they do not overflow.
     values.iter().map(|v| v / n).sum()
+}
+
+/// A sum in lanes: no addition waits for the one before it.
+fn sum(values: &[f64]) -> f64 {
+    let mut lanes = [0.0; 8];
+    let eights = values.chunks_exact(lanes.len());
+    let rest: f64 = eights.remainder().iter().sum();
+    for eight in eights {
+        for (lane, value) in lanes.iter_mut().zip(eight) {
+            *lane += value;
+        }
+    }
+    rest + lanes.iter().sum::<f64>()
 }
 
 /// Lower median of the values that are there: a value of the data, so it needs no rounding.

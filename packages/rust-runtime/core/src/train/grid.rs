@@ -107,33 +107,64 @@ pub(super) fn binned(values: &[f64], spans: Spans, bins: usize) -> Grid {
 ///
 /// Cells of equal width tell where to begin to look.
 pub(super) fn between(values: &[f64], knots: Vec<f64>) -> Grid {
-    const CELLS: usize = 4096;
+    const CELLS: usize = 2048;
     let mut segment = Segments::zeros(values.len(), knots.len());
     let (Some(&top), Some(&bottom)) = (knots.first(), knots.last()) else {
         return Grid { knots, segment };
     };
     let per_unit = CELLS as f64 / (top - bottom).max(f64::MIN_POSITIVE);
-    // A cast of a number out of range, or of none, ends at the border.
-    let cell = |x: f64| (((top - x) * per_unit) as usize).min(CELLS);
-    // Knots in the cells before: these lie above all values of a cell.
-    let mut before = vec![knots.len(); CELLS + 2];
-    for (s, &knot) in knots.iter().enumerate().rev() {
-        before[cell(knot)] = s;
+    // Added to this, a number from 0 to CELLS stands in the last bits, rounded; a cast would cost more.
+    const LAST_BITS: f64 = (1_u64 << 52) as f64;
+    let cell = |x: f64| {
+        let at = ((top - x) * per_unit).max(0.0).min(CELLS as f64);
+        (at + LAST_BITS).to_bits() as usize & (2 * CELLS - 1)
+    };
+    // Knots in the cells before, which lie above all values of a cell; and in the cell.
+    let mut found = vec![(0_u32, 0_u32); CELLS + 1];
+    for &knot in &knots {
+        found[cell(knot)].1 += 1;
     }
-    for at in (0..=CELLS).rev() {
-        before[at] = before[at].min(before[at + 1]);
+    let mut before = 0;
+    for cell in &mut found {
+        cell.0 = before;
+        before += cell.1;
     }
-    for (row, &x) in values.iter().enumerate() {
-        let at = cell(x);
-        let (from, to) = (before[at], before[at + 1]);
-        let above = match to - from {
-            0 => 0,
-            1 => usize::from(knots[from] >= x),
-            _ => knots[from..to].partition_point(|&knot| knot >= x),
-        };
-        segment.set(row, from + above);
+    match &mut segment {
+        Segments::Tiny(all) => find(values, &knots, cell, &found, all, |s| s as u8),
+        Segments::Narrow(all) => find(values, &knots, cell, &found, all, |s| s as u16),
+        Segments::Wide(all) => find(values, &knots, cell, &found, all, |s| s),
     }
     Grid { knots, segment }
+}
+
+/// The segment of every value, by the cell it lies in.
+fn find<S>(
+    values: &[f64],
+    knots: &[f64],
+    cell: impl Fn(f64) -> usize,
+    found: &[(u32, u32)],
+    segments: &mut [S],
+    narrow: impl Fn(u32) -> S,
+) {
+    const BLOCK: usize = 256;
+    let mut cells = [0_u16; BLOCK];
+    for (segments, values) in segments.chunks_mut(BLOCK).zip(values.chunks(BLOCK)) {
+        for (at, &x) in cells.iter_mut().zip(values) {
+            *at = cell(x) as u16;
+        }
+        for ((segment, &x), &at) in segments.iter_mut().zip(values).zip(&cells) {
+            let (before, within) = found[usize::from(at)];
+            let first = before as usize;
+            let above = match within {
+                // Most cells: no guess which of the two it is.
+                0 | 1 => u32::from((within == 1) & (knots[first.min(knots.len() - 1)] >= x)),
+                _ => {
+                    knots[first..first + within as usize].partition_point(|&knot| knot >= x) as u32
+                }
+            };
+            *segment = narrow(before + above);
+        }
+    }
 }
 
 fn shared(values: &[f64], spans: Spans, most_knots: usize) -> Grid {

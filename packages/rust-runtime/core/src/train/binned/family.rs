@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::tables::Quarters;
+use super::products::Quarters;
 use super::{Part, Sums, Term, combine};
 use crate::train::Options;
 use crate::train::data::{Kind, Prepared};
@@ -48,9 +48,9 @@ impl Context<'_> {
                 Some((sums, at))
             })
             .next()?;
-        let table = &sums.tables[sums.variables.binary_search(&variable).ok()?];
+        let at = sums.variables.binary_search(&variable).ok()?;
         let of_bin = |bin: usize| {
-            let mut products = table.of_bin(bin, other);
+            let mut products = sums.tables.of_bin(at, bin, other);
             if first != a {
                 products.swap(1, 2);
             }

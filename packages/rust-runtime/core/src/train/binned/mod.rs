@@ -7,6 +7,7 @@
 //! those of the columns before it. Columns that are added have the exact values of the rows.
 
 mod family;
+mod products;
 mod tables;
 
 use super::Options;
@@ -21,7 +22,8 @@ use super::workers::Workers;
 use crate::error::Error;
 use crate::spec;
 use family::{Context, Family};
-use tables::{Job, Other, Quarters, Scaled, Table};
+use products::Quarters;
+use tables::{Job, Other, Scaled, Tables};
 
 /// A column with less than this share of its squared norm outside the others adds nothing: products
 /// have half the digits.
@@ -44,6 +46,8 @@ struct Vector {
     values: Vec<f64>,
     /// One over its length.
     scale: f64,
+    /// Whether a term is one of its parts alone.
+    has_parts: bool,
     /// Products with itself and the vectors before it; none for one that is a parent only.
     products: Vec<Quarters>,
 }
@@ -86,11 +90,11 @@ impl<'a> Binned<'a> {
             families: Vec::new(),
             seen: (0, 0),
         };
-        engine.push(root.clone(), true);
+        engine.push(root.clone(), &[WHOLE]);
         for y in &prepared.responses {
             let mean = engine.mean(y);
             let centred = y.iter().zip(root).map(|(y, root)| y - mean * root);
-            engine.push(centred.collect(), true);
+            engine.push(centred.collect(), &[WHOLE]);
             let last = engine.vectors.len() - 1;
             let whole = engine.whole(last);
             let squares = engine.product(whole, whole);
@@ -122,12 +126,20 @@ impl<'a> Binned<'a> {
         }
     }
 
-    fn push(&mut self, values: Vec<f64>, is_column: bool) {
+    /// Add a vector of which these parts become columns.
+    fn push(&mut self, values: Vec<f64>, columns: &[[f64; 2]]) {
         let mut products = Vec::new();
-        if is_column {
-            let others = self.vectors.iter().map(|vector| &vector.values[..]);
-            let others: Vec<&[f64]> = others.chain([&values[..]]).collect();
-            products = tables::products(&values, &others, self.workers);
+        if !columns.is_empty() {
+            let others = self.vectors.iter().map(|vector| products::Vector {
+                values: &vector.values,
+                has_parts: vector.has_parts,
+            });
+            let own = products::Vector {
+                values: &values,
+                has_parts: true,
+            };
+            let others: Vec<products::Vector> = others.chain([own]).collect();
+            products = products::products(&values, &others, self.workers);
         }
         let squares: f64 = match products.last() {
             Some(own) => own.iter().sum(),
@@ -141,6 +153,7 @@ impl<'a> Binned<'a> {
         self.vectors.push(Vector {
             values,
             scale,
+            has_parts: columns.iter().any(|&share| share != WHOLE),
             products,
         });
     }
@@ -229,27 +242,24 @@ impl<'a> Binned<'a> {
     ) -> Result<Vec<Sums>, Error> {
         let pairs = self.pairs(a);
         let mut filled = Vec::new();
-        let mut rest = &pairs[..];
-        while !rest.is_empty() {
+        let others: Vec<Other> = pairs.iter().map(|&(b, _)| self.other(b)).collect();
+        let mut from = 0;
+        while from < pairs.len() {
             alive()?;
-            let (own, others) = rest.split_at(tables::group_size(rest.len()).min(rest.len()));
-            rest = others;
+            let to = from + tables::fitting(&others[from..]);
+            let own = &pairs[from..to];
             let mut variables: Vec<usize> = own.iter().flat_map(|(_, v)| v).copied().collect();
             variables.sort_unstable();
             variables.dedup();
-            let vector = |v: usize| Scaled {
-                values: &self.vectors[v].values,
-                scale: self.vectors[v].scale,
-            };
-            let other = |b: &Option<usize>| b.map_or(Other::Count, |b| Other::Vector(vector(b)));
             let job = Job {
-                a: vector(a),
-                others: own.iter().map(|(b, _)| other(b)).collect(),
+                a: self.vectors[a].scaled(),
+                others: others[from..to].to_vec(),
                 variables: variables
                     .iter()
                     .map(|&v| &self.prepared.variables[v])
                     .collect(),
             };
+            from = to;
             filled.push(Sums {
                 a,
                 others: own.iter().map(|(b, _)| *b).collect(),
@@ -258,6 +268,23 @@ impl<'a> Binned<'a> {
             });
         }
         Ok(filled)
+    }
+
+    fn other(&self, vector: Option<usize>) -> Other<'_> {
+        match vector.map(|b| &self.vectors[b]) {
+            None => Other::Count,
+            Some(b) if b.has_parts => Other::Parts(b.scaled()),
+            Some(b) => Other::Whole(b.scaled()),
+        }
+    }
+}
+
+impl Vector {
+    fn scaled(&self) -> Scaled<'_> {
+        Scaled {
+            values: &self.values,
+            scale: self.scale,
+        }
     }
 }
 
@@ -277,8 +304,12 @@ impl Engine for Binned<'_> {
     }
 
     fn n_on(&self, term: usize) -> usize {
-        let values = self.values(self.terms[term].values);
-        values.filter(|&p| p != 0.0).count()
+        let part = self.terms[term].values;
+        let [positive, negative] = part.share.map(|share| share != 0.0);
+        let values = self.vectors[part.vector].values.iter();
+        values
+            .filter(|&&u| (positive & (u > 0.0)) | (negative & (u < 0.0)))
+            .count()
     }
 
     fn open(&mut self, parents: &[usize], variables: &[usize], spans: &[Spans]) {
@@ -377,7 +408,7 @@ impl Engine for Binned<'_> {
         let mut added = Vec::with_capacity(factors.len());
         for (column, shares) in made {
             let vector = self.vectors.len();
-            self.push(column, true);
+            self.push(column, &shares);
             let first = added.len();
             for share in shares {
                 let column = Part { vector, share };
@@ -394,7 +425,7 @@ impl Engine for Binned<'_> {
             if !added[first..].contains(&true) {
                 self.vectors.pop();
             } else if let Some(values) = raw.take() {
-                self.push(values, false);
+                self.push(values, &[]);
             }
         }
         added
@@ -433,6 +464,5 @@ struct Sums {
     a: usize,
     others: Vec<Option<usize>>,
     variables: Vec<usize>,
-    /// One per variable.
-    tables: Vec<Table>,
+    tables: Tables,
 }

@@ -1,38 +1,46 @@
 //! Sums over the rows of each bin: the only work of the binned search that grows with the rows.
 //!
-//! Vectors are split by sign: u = max(u, 0) - max(-u, 0). Products of |a| with both parts of a few other
+//! Vectors are split by sign: u = max(u, 0) - max(-u, 0). Products of |a| with the parts of a few other
 //! vectors lie side by side, so that one row of a table takes them all at once; the sign of a tells
 //! which row of its bin.
 //!
 //! A part of the rows is summed in single precision: vectors have length 1 there, and a sum of a few
 //! hundred products has six digits, which is more than bins leave. Parts are added up in double precision.
 
+use mars_earth_dispatch::{Work, dispatch};
+
+use super::products::Quarters;
 use crate::train::data::Variable;
 use crate::train::grid::Segments;
 use crate::train::workers::Workers;
 
-/// Products of parts: of a positive and of a negative part with each.
-pub(super) type Quarters = [f64; 4];
-
 /// Rows of one step: their products stay in the first cache while all variables read them.
-const STEP: usize = 256;
-/// Rows of one step where all products of two vectors are summed.
-const BLOCK: usize = 512;
+const STEP: usize = 128;
 /// Rows of a part, which has tables of its own.
 const PART: usize = 1 << 16;
 /// Variables of one walk over the rows: so many tables stay in the second cache.
 const TOGETHER: usize = 16;
-/// Other vectors of one walk.
-const MANY: usize = 8;
-const SOME: usize = 4;
-const FEW: usize = 2;
+/// Products of one walk: a line of the cache.
+const WIDEST: usize = 16;
 
-/// What the parts of the first vector are multiplied with.
+/// What the first vector is multiplied with.
 #[derive(Clone, Copy)]
 pub(super) enum Other<'a> {
-    Vector(Scaled<'a>),
+    /// Both parts of a vector.
+    Parts(Scaled<'a>),
+    /// A vector that nothing takes apart.
+    Whole(Scaled<'a>),
     /// Count the rows where the first vector is not zero.
     Count,
+}
+
+impl Other<'_> {
+    fn width(&self) -> usize {
+        match self {
+            Other::Parts(_) => 2,
+            Other::Whole(_) | Other::Count => 1,
+        }
+    }
 }
 
 /// A vector and one over its length.
@@ -45,71 +53,152 @@ pub(super) struct Scaled<'a> {
 /// Sums over the rows of each bin of some variables, by sign.
 pub(super) struct Job<'a> {
     pub(super) a: Scaled<'a>,
+    /// As many as [`fitting`] allows.
     pub(super) others: Vec<Other<'a>>,
     pub(super) variables: Vec<&'a Variable>,
 }
 
-/// The sums of a job for one variable.
-pub(super) struct Table {
-    /// Per bin, for each sign of a, both parts of each other vector.
-    sums: Vec<f64>,
-    others: usize,
+/// The sums of a job.
+pub(super) struct Tables {
+    /// Where the products with each other vector begin in a row, and what they are.
+    places: Vec<(usize, Products)>,
+    width: usize,
+    /// Per variable and bin, a row for each sign of a.
+    sums: Vec<Vec<f64>>,
 }
 
-impl Table {
-    /// The sums of a bin with one of the other vectors: of both parts positive, of the first, of the
-    /// second, of none.
-    pub(super) fn of_bin(&self, bin: usize, other: usize) -> Quarters {
-        let width = 2 * self.others;
-        let positive = 2 * bin * width + 2 * other;
-        let negative = positive + width;
-        let s = &self.sums;
-        [s[positive], s[positive + 1], s[negative], s[negative + 1]]
+enum Products {
+    Parts,
+    Whole,
+    Counts,
+}
+
+impl Tables {
+    /// The sums of a bin of a variable with one of the other vectors: of both parts positive, of the
+    /// first, of the second, of none. A vector that is not taken apart counts as its first part.
+    pub(super) fn of_bin(&self, variable: usize, bin: usize, other: usize) -> Quarters {
+        let (place, products) = &self.places[other];
+        let positive = 2 * bin * self.width + place;
+        let negative = positive + self.width;
+        let s = &self.sums[variable];
+        match products {
+            Products::Parts => [s[positive], s[positive + 1], s[negative], s[negative + 1]],
+            Products::Whole => [s[positive], 0.0, s[negative], 0.0],
+            Products::Counts => [s[positive], 0.0, 0.0, s[negative]],
+        }
     }
 }
 
-/// Other vectors that are worth a walk of their own, for so many.
-pub(super) fn group_size(others: usize) -> usize {
-    [FEW, SOME]
-        .into_iter()
-        .find(|&size| others <= size)
-        .unwrap_or(MANY)
+/// How many of the vectors fit into one walk.
+pub(super) fn fitting(others: &[Other]) -> usize {
+    let mut width = 0;
+    let fits = |other: &&Other| {
+        width += other.width();
+        width <= WIDEST
+    };
+    others.iter().take_while(fits).count()
 }
 
-/// Do a job: one table per variable. There are at most [`group_size`] others.
-pub(super) fn fill(job: &Job, workers: &Workers) -> Vec<Table> {
-    let of_chunk = |variables: &[&Variable]| match group_size(job.others.len()) {
-        FEW => fill_chunk::<FEW, { 2 * FEW }>(job, variables, workers),
-        SOME => fill_chunk::<SOME, { 2 * SOME }>(job, variables, workers),
-        _ => fill_chunk::<MANY, { 2 * MANY }>(job, variables, workers),
+/// Do a job.
+pub(super) fn fill(job: &Job, workers: &Workers) -> Tables {
+    let mut width = 0;
+    let mut places = Vec::with_capacity(job.others.len());
+    for other in &job.others {
+        let products = match other {
+            Other::Parts(_) => Products::Parts,
+            Other::Whole(_) => Products::Whole,
+            Other::Count => Products::Counts,
+        };
+        places.push((width, products));
+        width += other.width();
+    }
+    let of_chunk = |variables: &[&Variable]| match width {
+        0..=4 => fill_chunk::<4>(job, variables, workers),
+        5..=8 => fill_chunk::<8>(job, variables, workers),
+        9..=12 => fill_chunk::<12>(job, variables, workers),
+        _ => fill_chunk::<WIDEST>(job, variables, workers),
     };
-    job.variables.chunks(TOGETHER).flat_map(of_chunk).collect()
+    Tables {
+        places,
+        width: width.next_multiple_of(4),
+        sums: job.variables.chunks(TOGETHER).flat_map(of_chunk).collect(),
+    }
 }
 
 fn n_rows(variable: &Variable) -> usize {
     2 * variable.means.len()
 }
 
-fn fill_chunk<const OTHERS: usize, const WIDTH: usize>(
+fn fill_chunk<const WIDTH: usize>(
     job: &Job,
     variables: &[&Variable],
     workers: &Workers,
-) -> Vec<Table> {
+) -> Vec<Vec<f64>> {
     let n = job.a.values.len();
     let size: usize = variables.iter().map(|v| n_rows(v)).sum();
     let parts = workers.map(n.div_ceil(PART), |part| {
         let mut sums = vec![[0.0_f32; WIDTH]; size];
-        let mut products = vec![[0.0_f32; WIDTH]; STEP];
+        dispatch(Walk {
+            job,
+            variables,
+            rows: (part * PART, n.min((part + 1) * PART)),
+            sums: &mut sums,
+        });
+        sums
+    });
+    // The sums of the parts are added in their order.
+    let mut total = vec![[0.0; WIDTH]; size];
+    for part in parts {
+        for (sums, more) in total.iter_mut().zip(&part) {
+            for (sum, more) in sums.iter_mut().zip(more) {
+                *sum += f64::from(*more);
+            }
+        }
+    }
+    // Lengths as they were.
+    let lengths = job.others.iter().flat_map(|other| match other {
+        Other::Parts(b) => vec![job.a.scale * b.scale; 2],
+        Other::Whole(b) => vec![job.a.scale * b.scale],
+        Other::Count => vec![1.0],
+    });
+    for (k, scale) in lengths.enumerate() {
+        for sums in &mut total {
+            sums[k] /= scale;
+        }
+    }
+    let mut rest = &total[..];
+    let tables = variables.iter().map(|variable| {
+        let (own, others) = rest.split_at(n_rows(variable));
+        rest = others;
+        own.as_flattened().to_vec()
+    });
+    tables.collect()
+}
+
+/// One walk over some rows.
+struct Walk<'a, const WIDTH: usize> {
+    job: &'a Job<'a>,
+    variables: &'a [&'a Variable],
+    rows: (usize, usize),
+    /// The tables of all variables, one after the other.
+    sums: &'a mut [[f32; WIDTH]],
+}
+
+impl<const WIDTH: usize> Work for Walk<'_, WIDTH> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let mut products = [[0.0_f32; WIDTH]; STEP];
         let mut signs = [0; STEP];
-        let end = n.min((part + 1) * PART);
-        for from in (part * PART..end).step_by(STEP) {
-            let to = end.min(from + STEP);
-            for (sign, a) in signs.iter_mut().zip(&job.a.values[from..to]) {
+        for from in (self.rows.0..self.rows.1).step_by(STEP) {
+            let to = self.rows.1.min(from + STEP);
+            for (sign, a) in signs.iter_mut().zip(&self.job.a.values[from..to]) {
                 *sign = u8::from(*a < 0.0);
             }
-            multiply(job, (from, to), &mut products);
-            let mut rest = &mut sums[..];
-            for variable in variables {
+            multiply(self.job, (from, to), &mut products);
+            let mut rest = &mut self.sums[..];
+            for variable in self.variables {
                 let (table, others) = rest.split_at_mut(n_rows(variable));
                 rest = others;
                 match &variable.segment {
@@ -119,66 +208,46 @@ fn fill_chunk<const OTHERS: usize, const WIDTH: usize>(
                 }
             }
         }
-        sums
-    });
-    // The sums of the parts are added in their order.
-    let mut total = vec![[0.0; WIDTH]; size];
-    for part in parts {
-        for (sum, more) in total.iter_mut().flatten().zip(part.iter().flatten()) {
-            *sum += f64::from(*more);
-        }
     }
-    // Lengths as they were.
-    for (k, other) in job.others.iter().enumerate() {
-        if let Other::Vector(b) = other {
-            let scale = job.a.scale * b.scale;
-            for sums in &mut total {
-                sums[2 * k] /= scale;
-                sums[2 * k + 1] /= scale;
-            }
-        }
-    }
-    let mut rest = &total[..];
-    let tables = variables.iter().map(|variable| {
-        let (own, others) = rest.split_at(n_rows(variable));
-        rest = others;
-        Table {
-            sums: own.as_flattened().to_vec(),
-            others: OTHERS,
-        }
-    });
-    tables.collect()
 }
 
-/// |a| times both parts of the other vectors, side by side.
+/// |a| times the other vectors, side by side.
+#[inline(always)]
 fn multiply<const WIDTH: usize>(
     job: &Job,
     (from, to): (usize, usize),
     products: &mut [[f32; WIDTH]],
 ) {
     let a = &job.a.values[from..to];
-    for (k, other) in job.others.iter().enumerate() {
-        let (first, second) = (2 * k, 2 * k + 1);
+    let mut place = 0;
+    for other in &job.others {
         match other {
-            Other::Vector(b) => {
+            Other::Parts(b) => {
                 let scale = job.a.scale * b.scale;
                 for ((out, a), &b) in products.iter_mut().zip(a).zip(&b.values[from..to]) {
                     let (a, positive) = (a.abs() * scale, if b > 0.0 { b } else { 0.0 });
-                    out[first] = (a * positive) as f32;
-                    out[second] = (a * (positive - b)) as f32;
+                    out[place] = (a * positive) as f32;
+                    out[place + 1] = (a * (positive - b)) as f32;
+                }
+            }
+            Other::Whole(b) => {
+                let scale = job.a.scale * b.scale;
+                for ((out, a), &b) in products.iter_mut().zip(a).zip(&b.values[from..to]) {
+                    out[place] = (a.abs() * scale * b) as f32;
                 }
             }
             Other::Count => {
                 for (out, &a) in products.iter_mut().zip(a) {
-                    out[first] = f32::from(u8::from(a > 0.0));
-                    out[second] = f32::from(u8::from(a < 0.0));
+                    out[place] = f32::from(u8::from(a != 0.0));
                 }
             }
         }
+        place += other.width();
     }
 }
 
 /// Add the products of some rows to the rows of a table.
+#[inline(always)]
 fn add<S: Copy + Into<u32>, const WIDTH: usize>(
     segment: &[S],
     signs: &[u8],
@@ -187,65 +256,11 @@ fn add<S: Copy + Into<u32>, const WIDTH: usize>(
 ) {
     for ((&s, &sign), products) in segment.iter().zip(signs).zip(products) {
         let sums = &mut table[2 * s.into() as usize + usize::from(sign)];
-        for (sum, product) in sums.iter_mut().zip(products) {
-            *sum += product;
+        // All of the old row is read before any of the new one is written: no lane waits for another.
+        let mut own = *sums;
+        for (own, product) in own.iter_mut().zip(products) {
+            *own += product;
         }
+        *sums = own;
     }
-}
-
-/// Sums of the products of the parts of a vector with the parts of others over all rows.
-pub(super) fn products(a: &[f64], others: &[&[f64]], workers: &Workers) -> Vec<Quarters> {
-    let parts: Vec<(usize, usize)> = Workers::parts(a.len()).collect();
-    let sums = workers.map(parts.len(), |part| {
-        let (start, end) = parts[part];
-        let mut sums = vec![[[0.0; 4]; 4]; others.len()];
-        let mut split = [[0.0; BLOCK]; 2];
-        for from in (start..end).step_by(BLOCK) {
-            let to = end.min(from + BLOCK);
-            let [positive, negative] = &mut split;
-            for ((positive, negative), &a) in positive.iter_mut().zip(negative).zip(&a[from..to]) {
-                *positive = if a > 0.0 { a } else { 0.0 };
-                *negative = *positive - a;
-            }
-            for (sums, other) in sums.iter_mut().zip(others) {
-                add_products([&split[0], &split[1]], &other[from..to], sums);
-            }
-        }
-        sums
-    });
-    let mut total = vec![[0.0; 4]; others.len()];
-    for sums in sums {
-        for (total, lanes) in total.iter_mut().zip(sums) {
-            for (total, lanes) in total.iter_mut().zip(lanes) {
-                *total += lanes.iter().sum::<f64>();
-            }
-        }
-    }
-    total
-}
-
-/// Four rows of a block after the other.
-fn add_products(a: [&[f64]; 2], b: &[f64], sums: &mut [[f64; 4]; 4]) {
-    let whole = b.len() - b.len() % 4;
-    let (fours, rest) = b.split_at(whole);
-    let mut own = *sums;
-    let rows = a[0].chunks_exact(4).zip(a[1].chunks_exact(4));
-    for ((positive, negative), b) in rows.zip(fours.chunks_exact(4)) {
-        for lane in 0..4 {
-            let b_positive = if b[lane] > 0.0 { b[lane] } else { 0.0 };
-            let b_negative = b_positive - b[lane];
-            own[0][lane] += positive[lane] * b_positive;
-            own[1][lane] += positive[lane] * b_negative;
-            own[2][lane] += negative[lane] * b_positive;
-            own[3][lane] += negative[lane] * b_negative;
-        }
-    }
-    for (lane, &b) in rest.iter().enumerate() {
-        let (positive, negative) = (a[0][whole + lane], a[1][whole + lane]);
-        own[0][lane] += positive * b.max(0.0);
-        own[1][lane] += positive * (-b).max(0.0);
-        own[2][lane] += negative * b.max(0.0);
-        own[3][lane] += negative * (-b).max(0.0);
-    }
-    *sums = own;
 }

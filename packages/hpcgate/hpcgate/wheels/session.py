@@ -1,0 +1,132 @@
+# Language policy: EXEMPT from the Rust-path rule. Drives builds and checks; no computation.
+"""`nox -s wheels`: build wheels as this machine allows, check each, use the host's, record."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import get_args
+
+from rich.console import Console
+
+from hpcgate import smoke_wheel
+from hpcgate.cleanroom import EngineName
+from hpcgate.errors import GateError
+from hpcgate.evidence import Outcome
+from hpcgate.repo import find_root, write_text
+from hpcgate.smoke import Smoke, conclude, exit_status
+from hpcgate.wheels import checks
+from hpcgate.wheels.project import only_sdist, unpacked
+from hpcgate.wheels.ways import LOG, WAYS, BuildError, Way, build
+
+__all__ = ["main", "run"]
+
+CHECK = "wheels"
+OUT = Path("build/wheels/out")
+# The oldest that the NumPy of today runs on; the core itself asks for less (see old-processor).
+OLD_PROCESSORS = ("Nehalem",)
+
+
+def run(
+    root: Path,
+    way: Way | None = None,
+    *,
+    only: str = "",
+    architectures: str = "",
+    engine: EngineName = "auto",
+    recorded: bool = True,
+) -> Outcome:
+    """Build, check, use and record the wheels of the sdist in `dist/`.
+
+    Parameters
+    ----------
+    root : Path
+        The checkout.
+    way, only, architectures
+        As for `hpcgate.wheels.build`.
+    engine : {"auto", "podman", "docker", "apptainer", "bwrap", "chroot"}
+        What runs the room in which the host's wheel is used.
+    recorded : bool
+        False prints only, as on a runner whose ledger nobody keeps.
+
+    Examples
+    --------
+    >>> run(find_root())  # doctest: +SKIP
+    'pass'
+    """
+    sdist, smoke, wheels = only_sdist(root), Smoke(), list[Path]()
+    try:
+        wheels = _build(smoke, root, sdist, way, only, architectures)
+        for wheel in wheels:
+            checks.check(smoke, wheel)
+        checks.check_metadata(smoke, [sdist, *wheels])
+        _use(smoke, root, wheels, engine)
+    except BuildError as error:
+        smoke.add("builds", False, str(error))
+    except GateError as error:
+        smoke.unavailable = str(error)
+    write_text(root / LOG.with_name("wheels-use.log"), "\n".join(smoke.log))
+    title = ", ".join(path.name for path in wheels) or sdist.name
+    subjects = [sdist, *wheels]
+    return conclude(smoke, root, subjects, CHECK, title=title, logs=f"log {LOG}", recorded=recorded)
+
+
+def _build(
+    smoke: Smoke, root: Path, sdist: Path, way: Way | None, only: str, architectures: str
+) -> list[Path]:
+    began = time.monotonic()
+    with Console(stderr=True).status("wheels (some minutes)"), unpacked(root, sdist) as project:
+        built = build(root, project, root / OUT, way, only=only, architectures=architectures)
+    smoke.tools |= built.tools
+    smoke.measurements |= built.measurements
+    # From nothing: an image of ours that had to be made first is part of it.
+    smoke.measurements["wheel_seconds"] = round(time.monotonic() - began, 3)
+    if hasattr(os, "getloadavg"):
+        smoke.measurements["load_average"] = round(os.getloadavg()[1], 2)
+    for refusal in built.refused:
+        smoke.log.append(f"== not here: {refusal}")
+    smoke.add(f"builds-by-{built.way}", bool(built.wheels), f"{len(built.wheels)} wheels")
+    return built.wheels
+
+
+def _use(smoke: Smoke, root: Path, wheels: Sequence[Path], engine: EngineName) -> None:
+    """Use the abi3 wheel of this machine where nothing can be built, and on old processors."""
+    if platform.system() != "Linux":
+        return  # cibuildwheel has used it in an environment of its own
+    for wheel in wheels:
+        try:
+            checks.refuse_foreign(wheel)
+        except GateError:
+            continue  # musllinux, or another architecture: used in its own image
+        if "-abi3-" in wheel.name:
+            old = OLD_PROCESSORS if platform.machine() == "x86_64" else ()
+            smoke_wheel.examine(smoke, root, wheel, engine, processors=old)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the session from the command line; anything but a pass is exit status 1."""
+    parser = argparse.ArgumentParser(prog="nox -s wheels --", description=__doc__)
+    parser.add_argument("--way", choices=WAYS, help="the first that works by default")
+    parser.add_argument("--only", default="", help="build identifiers for cibuildwheel")
+    parser.add_argument("--archs", default="", help="architectures for cibuildwheel")
+    parser.add_argument("--engine", choices=get_args(EngineName), default="auto")
+    parser.add_argument("--unrecorded", action="store_true", help="write no evidence")
+    options = parser.parse_args(arguments)
+    outcome = run(
+        find_root(),
+        options.way,
+        only=options.only,
+        architectures=options.archs,
+        engine=options.engine,
+        recorded=not options.unrecorded,
+    )
+    return 0 if outcome == "pass" else 1
+
+
+if __name__ == "__main__":
+    sys.exit(exit_status(CHECK, main))
