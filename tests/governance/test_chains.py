@@ -95,6 +95,9 @@ def test_a_record_that_was_edited_is_refused(tmp_path):
     record.write_text(json.dumps(chains.seal({**json.loads(kept), "function": "fit"})))
     with pytest.raises(GateError, match="no record of predict"):
         chains.derive(tmp_path)
+    record.write_text(json.dumps(chains.seal({**json.loads(kept), "note": "quick"})))
+    with pytest.raises(GateError, match="note"):
+        chains.derive(tmp_path)
     record.unlink()
     with pytest.raises(GateError, match=r"predict\.json is missing"):
         chains.derive(tmp_path)
