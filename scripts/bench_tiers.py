@@ -175,7 +175,7 @@ def measure(name: str, policy: Function, options: argparse.Namespace) -> dict[st
 def sources(policy: Function) -> list[str]:
     """Return the files whose content a measurement is of."""
     floor = f"{policy.folder}/{policy.floor.partition(':')[0].replace('.', '/')}.py"
-    return sorted({floor, *(tier.source for tier in policy.tiers)})
+    return sorted({floor, *(tier.source for tier in policy.tiers if tier.in_chain)})
 
 
 def commit() -> str:

@@ -76,7 +76,7 @@ class Part(FactModel):
     load_before: float
     versions: str
     command: str
-    commit: str
+    commit: str = ""
     sources: dict[str, str]
     unavailable: dict[str, str]
     cold: Cold
