@@ -34,7 +34,10 @@ _TOOLS = word_set(
 # What is said of a tool with these is said of us: that it is supported, that it may be used.
 _STATED = BE | word_set("may might should can could will must works work helps has")
 _OUR_THINGS = word_set("plan plans replay row rows model models matrix knots hinges basis batch it")
-_WELCOME = word_set("helps help works used supported welcome there fine possible")
+_WELCOME = word_set(
+    "helps help works used supported welcome there fine possible accepted taken exploited useful"
+    " helpful recommended"
+)
 _NEGATIONS = word_set("not no never none neither nor cannot without")
 _SUBJECTS = word_set("it they we you those these both pymars replay can will does")
 # "It is not needed, but having one helps."
@@ -219,6 +222,8 @@ def _compared(reading: Reading, clause: Clause) -> bool:
     first = reading.low(clause.start)
     if first in _SET_BESIDE and reading.predicate(clause.start, clause.end) is None:
         return False
+    if first == "in" and reading.low(clause.start + 1).isdecimal():
+        return False  # a year
     return first in _LIKENED
 
 
@@ -234,16 +239,30 @@ def definition(reading: Reading, clause: Clause) -> bool:
     """Whether a clause explains the word it begins with: `MPI stands for ...`."""
     if _glossed(reading):
         return True
+    support = {m.start for m in reading.within("support", clause)}
     for match in reading.within("definition", clause):
+        if match.start + 1 in support and reading.low(match.start) in BE:
+            # "They are used for products" tells no meaning.
+            continue
         for term in reading.terms:
             between = range(term.end, match.start)
             if (
-                clause.start <= term.start <= clause.start + 2
+                clause.start <= term.start
+                and (
+                    term.start <= clause.start + 2 or _all_named(reading, clause.start, term.start)
+                )
                 and term.end <= match.start
                 and all(not reading.low(i)[:1].isalnum() for i in between)
             ):
                 return not reading.within("ours", clause)
     return False
+
+
+def _all_named(reading: Reading, start: int, end: int) -> bool:
+    """Whether a span only lists capabilities and projects: `R and Fortran`."""
+    named = {i for m in reading.group("others") for i in range(m.start, m.end)}
+    named |= reading.inside_terms
+    return all(i in named or reading.low(i) in _LISTED | {"both", "the"} for i in range(start, end))
 
 
 def _glossed(reading: Reading) -> bool:
@@ -287,6 +306,8 @@ def ellipsis(reading: Reading, clause: Clause) -> Status:
     if head[0] in ("it", "they", "one") and head[-1] in _WELCOME:
         return "affirm"
     if head[0] in _HAVING and head[1:2] and head[1] in _OBJECTS and not _IN_VAIN & {*head}:
+        return "affirm"
+    if clause.link == "but" and head[0] in _WELCOME and not _NEGATIONS & {*head}:
         return "affirm"
     if last == "not" or last == "none" or head[0] in ("neither", "nor"):
         return "deny"

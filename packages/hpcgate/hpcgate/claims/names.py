@@ -73,7 +73,8 @@ def _is_name(reading: Reading, place: int, start: int, verb: int) -> bool:
     if any(c.isupper() for c in text[1:]):
         return True
     if place > 0 and place > start:
-        return True
+        # What hangs on a capability is a part of its name.
+        return place - 1 not in reading.inside_terms
     if reading.low(1) in ("and", "or", ",") and reading.words[2].text[:1].isupper():
         return place == 0 and word.low not in reading.lexicon.subjects
     return place == 0 and verb == 1 and _like_a_name(reading, word.low)

@@ -301,8 +301,8 @@ _ANY = Gap()
 _GAP = 3
 # Words that a state remembers; a text of made-up words must not fill the memory.
 _KEPT = 100_000
-# A gap never swallows a negation.
-_STOPS = frozenset(".;:!?—()") | {"not", "never", "no", "nor", "neither", "without"}
+# A gap never swallows a negation or an exception.
+_STOPS = frozenset(".;:!?—()") | {"not", "never", "no", "nor", "neither", "without", "except"}
 # One vowel between consonants, in a short verb: `fit` gives `fitted`, `run` gives `running`.
 _DOUBLED = re.compile(r"[^aeiou]{0,2}[aeiou][bdgklmnprt]")
 _PART = re.compile(r"\{(?P<name>[^}]+)\}|\((?P<options>[^)]*)\)|[^\s{}()]+")

@@ -254,6 +254,8 @@ def _content(reading: Reading, start: int, end: int) -> bool:
         "more",
         "is",
         "are",
+        "will",
+        "be",
         "the",
         "also",
     }

@@ -212,10 +212,13 @@ def _refer_back(
             reply in ("deny", "plan")
             and (kind != "deny" or alone)
             and not _says_more(reading, clause)
+            and not _own_object(reading, clause)
         ):
             named = _before_colon(reading, clause)
+            # "Level H2 is implemented (H3 is planned)" speaks of another level in the bracket.
+            levels = any(_LEVEL.fullmatch(low) for low in _lows(reading, clause))
             for thing in said:
-                if thing.match.start >= named:
+                if thing.match.start >= named and not (levels and thing.declared):
                     thing.status = thing.status or reply
 
 
@@ -295,6 +298,22 @@ def _joined(reading: Reading, clause: Clause) -> list[Clause]:
     return found
 
 
+def _own_object(reading: Reading, clause: Clause) -> bool:
+    """Whether a clause denies a thing of its own: `; there is no switch to set`."""
+    if clause.link not in (";", "and", ","):
+        return False
+    support = {i for m in reading.group("support") for i in range(m.start, m.end)}
+    return any(
+        m.end == m.start + 1
+        and reading.low(m.start) == "no"
+        and reading.low(m.end)[:1].isalpha()
+        and m.end not in support
+        and reading.low(m.end) not in _REFERRING
+        and reading.low(m.start - 1) in ("is", "are", "was", "were")
+        for m in reading.within("determiner", clause)
+    )
+
+
 def _only_compares(reading: Reading, clause: Clause) -> bool:
     """Whether a clause only names what we are compared with: `Unlike X, ...`."""
     return reading.finite(clause.start, clause.end) is None and reading.low(clause.start) in (
@@ -318,7 +337,13 @@ def _ends_in_not(reading: Reading, clause: Clause) -> bool:
     return reading.low(end - 1) == "not"
 
 
+_LEVEL = re.compile(r"h[0-4]")
 _YEAR = re.compile(r"(?:19|20)\d\d")
+# "There is no way" denies what was named before; "there is no switch" denies a switch.
+_REFERRING = word_set(
+    "such plan plans code way use need trace sign mention intention chance hope room interest"
+    " counterpart evidence longer more provision implementation equivalent question talk"
+)
 _HELPERS = word_set("is are was were be been has have had do does did can will may must")
 _OPEN = word_set("not never nobody unknown unclear open undecided unmeasured question")
 _YOU = word_set("and you we if when it to can must replay pymars")

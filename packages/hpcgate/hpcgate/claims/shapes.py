@@ -19,10 +19,12 @@ __all__ = ["code_claims", "field_claims", "row_claims", "shows"]
 
 
 def shows(unit: Unit) -> bool:
-    """Whether a row or an example shows something without a word for it: times, addresses."""
+    """Whether a row or an example shows something without a word: times, addresses, copies."""
     if unit.kind == "code":
         return _PEERS.search(unit.text) is not None
-    return unit.row is not None and len(_durations(unit.row)) > 1
+    if unit.row is None:
+        return False
+    return len(_durations(unit.row)) > 1 or any(map(_COPIED.fullmatch, unit.row.headers))
 
 
 def _durations(row: Row) -> list[tuple[str, float]]:
@@ -75,12 +77,20 @@ def row_claims(judge: Judge, unit: Unit) -> list[Claim]:
     named = f"{label} {first}" if label[:1].isdigit() else label
     claims = _ahead(judge, unit)
     replies = [_cell(judge, h, c) for h, c in columns]
+    level = _LEVEL.fullmatch(label.strip("*`_ "))
+    if level and any(
+        reply == "affirm" and _REACHED.search(h)
+        for (h, _), reply in zip(columns, replies, strict=True)
+    ):
+        return [Claim(int(level[0][1]), "declared", " | ".join(cells), 0, declared=True)]
     denied = {"deny", "plan"} & set(replies) and "affirm" not in replies
     if not denied and judge.lead(first) not in ("deny", "plan"):
         claims += judge.prose(
             Unit(named, unit.line, leads=unit.leads, headings=unit.headings, after=columns[0][1])
         )
     for (header, cell), reply in zip(columns, replies, strict=True):
+        if reply == "deny" and _COPIED.fullmatch(header):
+            claims.append(Claim(_SHARED, "no-copy", " | ".join(cells), 0))
         if reply in ("deny", "plan"):
             continue
         if not reply and _STATE.search(header) and len(cell.split()) < _SHORT:
@@ -89,7 +99,8 @@ def row_claims(judge: Judge, unit: Unit) -> list[Claim]:
         if reply == "affirm" and _STATE.search(header):
             said = f"{label} {first}: {header}"
             claims += judge.prose(Unit(said, unit.line, leads=unit.leads, headings=unit.headings))
-        text = f"{cell} {header}" if cell[:1].isdigit() else header
+        counted = label if _whose(judge, header) == "ours" else header
+        text = f"{cell} {counted}" if cell[:1].isdigit() else header
         if reply or cell[:1].isdigit():
             claims += judge.prose(Unit(text, unit.line, leads=unit.leads, headings=unit.headings))
         claims += judge.prose(
@@ -118,10 +129,12 @@ def _cell(judge: Judge, header: str, cell: str) -> Status:
 
 
 def _rule_table(judge: Judge, head: str, label: str) -> bool:
-    if _LEVEL.fullmatch(label.strip("*`_ ")) and not _STATE.search(head):
+    if _LEVEL.fullmatch(label.strip("*`_ ")) and not (_STATE.search(head) or _REACHED.search(head)):
         return True
     words = split_words(head)
     groups = judge.lexicon.groups
+    if groups["ours"].any(words):
+        return False
     return groups["policy"].any(words) or groups["rule_heads"].any(words)
 
 
@@ -198,6 +211,7 @@ def code_claims(judge: Judge, unit: Unit) -> list[Claim]:
 _PEER = r"(?!localhost|127\.|0\.0)[A-Za-z\d][\w.-]{0,60}:\d{2,5}"
 _PEERS = re.compile(rf"(?<![\w.:/-]){_PEER}(?:[,;]{_PEER})+(?![\w.:-])")
 _HOSTS = 4
+_SHARED = 2
 # What a rule of a checker looks for.
 _PATTERN_KEYS = word_set("pattern patterns regex regexp regexes match word words phrase phrases")
 _RULES = re.compile(r"\b(?:rules?|checks?|lint|linter|forbidden|banned|denylist|blocklist)\b", re.I)
@@ -213,6 +227,12 @@ _USAGE = re.compile(
 )
 _STATE = re.compile(
     r"\b(?:state|status|stab(?:ility|le)|frozen|versioned|promised?|guarantee[sd]?|support(?:ed)?|availab(?:ility|le)|implemented|works)\b",
+    re.I,
+)
+_COPIED = re.compile(r"\W*(?:is )?(?:copied|cop(?:y|ies))(?: made)?\W*", re.I)
+# Under such a head a yes says that a level is implemented.
+_REACHED = re.compile(
+    r"\b(?:implemented|reached|met|achieved|satisfied|attained|passed|fulfilled|complete[d]?)\b",
     re.I,
 )
 _WORLD = ("mention", "other")

@@ -35,7 +35,8 @@ _BY_NAME: dict[str, Reader] = {
     "Dockerfile": comments.read,
     "Containerfile": comments.read,
 }
-_LEVEL_LINE = re.compile(r"^\W{0,4}\s*hpc_level:\s*(?P<level>\S+)")
+# A declaration, not a sentence that begins with the name of the field.
+_LEVEL_LINE = re.compile(r"^\W{0,4}\s*hpc_level:\s*(?P<level>\S+)(?!\S|\s+\w+\s+\w)")
 
 
 def known(path: PurePath) -> bool:

@@ -23,9 +23,10 @@ __all__ = ["parse_level", "read", "units"]
 _MARKS = re.compile(r"[\\`*_\[\]!<>&~]|https?:")
 _FOLD = re.compile(r" *\n *")
 _BOX = re.compile(r"\[(?P<mark>[ xX])\]\s+")
-# A level, a citation, a cell that ends in a time, or one of several addresses.
+# A level, a citation, a cell that ends in a time, one about copies, or one of several addresses.
 _TELLS = re.compile(
     r"\bH[0-4]\b|\(evidence: |:\d{2,5}[,;]"
+    r"|\| *[Cc]op(?:ied|ies) *\|"
     r"|[\d(\[,] ?(?:[nmuµμ]?s|sec|seconds|min|minutes|h|hours)[)\]]?[ \t]*\|"
 )
 _TAG = re.compile(r"<!--(?:[^-]|-(?!->)){0,4000}-->|<[^<>]{0,1000}>")
