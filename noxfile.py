@@ -478,6 +478,12 @@ def tiers(session: nox.Session) -> None:
     session.run("python", "-m", "pip", "install", "-q", "-r", str(pins), success_codes=[0, 1])
     session.run("python", "-m", "pymars.accel.mojo", success_codes=[0, 1])
     session.run("python", "docs/examples/accel/kuramoto.py", success_codes=[0, 1])
+    program = ROOT / "build" / "tiers" / "mars-earth-sidecar"
+    os.environ["MARS_EARTH_SIDECAR"] = str(program)
+    if shutil.which("go"):
+        with session.chdir("packages/go-sidecar"):
+            flags = ["-trimpath", "-buildvcs=false", "-ldflags", "-s -w -buildid="]
+            session.run("go", "build", *flags, "-o", str(program), ".", env={"CGO_ENABLED": "0"})
 
 
 def enter(session: nox.Session, name: str, *install: str) -> Path:

@@ -10,6 +10,7 @@ times.
 from __future__ import annotations
 
 import argparse
+import functools
 import importlib
 import json
 import os
@@ -30,10 +31,12 @@ from hpcgate.facts import load_model
 from hpcgate.policy.data import DATA, Function, Policy
 from hpcgate.repo import find_root, sha256_file
 from pymars import accel
+from pymars.accel import go, inputs
 from pymars.accel.dispatcher import MultiLangDispatcher, Tier
 
 ROOT = find_root(Path(__file__))
 RECORDS = ROOT / "docs" / "benchmarks"
+FAN_OUT = ((8, 1000), (64, 1000), (8, 100_000), (64, 100_000))  # models, rows
 CALLS = 20_000  # of an empty function, for the overhead of a call
 
 COLD = """
@@ -155,6 +158,7 @@ def measure(name: str, policy: Function, options: argparse.Namespace) -> dict[st
         "versions": f"mars-earth {pymars.__version__}, Python {platform.python_version()}, "
         f"NumPy {np.__version__}",
         "command": "nox -s bench-tiers",
+        "commit": commit(),
         "sources": {path: sha256_file(ROOT / path) for path in sources(policy)},
         "unavailable": {tier: why for tier, why in reasons.items() if why},
         "cold": {
@@ -171,7 +175,14 @@ def measure(name: str, policy: Function, options: argparse.Namespace) -> dict[st
 def sources(policy: Function) -> list[str]:
     """Return the files whose content a measurement is of."""
     floor = f"{policy.folder}/{policy.floor.partition(':')[0].replace('.', '/')}.py"
-    return sorted({floor, *(tier.source for tier in policy.tiers)})
+    return sorted({floor, *(tier.source for tier in policy.tiers if tier.in_chain)})
+
+
+def commit() -> str:
+    """Return the commit that was measured; `sources` tells what was changed since."""
+    command = ["git", "-C", str(ROOT), "rev-parse", "HEAD"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "none"
 
 
 def write(path: Path, about: str, host: str, part: dict[str, Any], **more: Any) -> None:
@@ -212,10 +223,45 @@ def overhead(rounds: int) -> dict[str, Any]:
     }
 
 
+def one_by_one(models: list[pymars.Model], X: Any) -> list[Any]:
+    """Predict with each model in this process."""
+    return [pymars.predict(model, X) for model in models]
+
+
+def fan_out(rounds: int) -> dict[str, Any]:
+    """Time many models on the same rows: in the sidecar, and one by one in this process."""
+    head = {
+        "load_before": round(os.getloadavg()[0], 2),
+        "versions": f"mars-earth {pymars.__version__}, Python {platform.python_version()}",
+        "command": "nox -s bench-tiers",
+        "commit": commit(),
+    }
+    if why := go.probe():
+        print(f"sidecar: unavailable: {why}")
+        return {**head, "unavailable": why, "results": []}
+    results = []
+    with go.Sidecar(timeout=600.0) as sidecar:
+        for many, rows in FAN_OUT:
+            model, X = inputs.make("predict", rows)
+            beside = functools.partial(sidecar.predict, [model] * many, X)
+            inside = functools.partial(one_by_one, [model] * many, X)
+            pairs = zip(beside(), inside(), strict=True)
+            worst = max(float(np.abs(a - b).max()) for a, b in pairs)
+            seconds: dict[str, list[float]] = {"sidecar": [], "in_process": []}
+            for _ in range(rounds):
+                seconds["sidecar"].append(timed(beside, 0.0))
+                seconds["in_process"].append(timed(inside, 0.0))
+            spreads = {f"{name}_seconds": spread(values) for name, values in seconds.items()}
+            print(f"sidecar {many} x {rows}: {spreads['sidecar_seconds']['median']:.3g} s, "
+                  f"in process {spreads['in_process_seconds']['median']:.3g} s")  # fmt: skip
+            results.append({"models": many, "rows": rows, "largest_difference": worst, **spreads})
+    return {**head, "results": results}
+
+
 def main() -> int:
     """Measure the functions of the policy that have a floor and tiers."""
     parser = argparse.ArgumentParser(description="Time the tiers.")
-    parser.add_argument("functions", nargs="*", help="some, and `dispatch`; all by default")
+    parser.add_argument("functions", nargs="*", help="some, `dispatch`, `sidecar`; all by default")
     parser.add_argument("--rounds", type=int, default=15, help="warm runs of each tier and size")
     parser.add_argument("--cold-runs", type=int, default=5, help="processes for the first call")
     parser.add_argument("--output", type=Path, default=RECORDS)
@@ -225,6 +271,9 @@ def main() -> int:
     if not options.functions or "dispatch" in options.functions:
         about = "Processor seconds that a dispatcher adds to a call."
         write(options.output / "dispatch.json", about, host, overhead(51))
+    if not options.functions or "sidecar" in options.functions:
+        about = "Seconds of many models in the Go sidecar, and one after the other in this process."
+        write(options.output / "sidecar.json", about, host, fan_out(options.rounds))
     for name, function in policy.functions.items():
         if function.floor and (not options.functions or name in options.functions):
             about = f"Seconds of each tier of {name} beside its floor."

@@ -226,6 +226,14 @@ def test_orders_come_from_the_derived_file(tmp_path):
     assert chains.host_class(file2).startswith("other-")
 
 
+def test_library_and_gates_name_the_host_class_alike():
+    from pathlib import Path
+
+    from hpcgate.evidence.contract import host_class
+
+    assert chains.host_class() == host_class(Path(__file__).parents[2])
+
+
 def test_the_library_calls_its_dispatchers():
     import numpy as np
 

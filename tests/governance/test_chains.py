@@ -80,9 +80,10 @@ def test_a_record_that_was_edited_is_refused(tmp_path):
         target = tmp_path / "docs/benchmarks" / path.name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(path.read_text())
+    (tmp_path / chains.PAGE).write_text("<!-- generated:tiers -->\n\n<!-- /generated:tiers -->\n")
     (tmp_path / "docs/examples/accel").mkdir(parents=True)
     (tmp_path / "packages/pymars/pymars/accel").mkdir(parents=True)
-    assert len(chains.write(tmp_path)) == 2
+    assert len(chains.write(tmp_path)) == 3
     assert chains.write(tmp_path) == []
     # No source lies in this copy, so every record is older than its sources.
     assert all("changed since it was measured" in line for line in chains.stale(tmp_path))
@@ -93,6 +94,9 @@ def test_a_record_that_was_edited_is_refused(tmp_path):
         chains.derive(tmp_path)
     record.write_text(json.dumps(chains.seal({**json.loads(kept), "function": "fit"})))
     with pytest.raises(GateError, match="no record of predict"):
+        chains.derive(tmp_path)
+    record.write_text(json.dumps(chains.seal({**json.loads(kept), "note": "quick"})))
+    with pytest.raises(GateError, match="note"):
         chains.derive(tmp_path)
     record.unlink()
     with pytest.raises(GateError, match=r"predict\.json is missing"):

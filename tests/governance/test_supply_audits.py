@@ -14,7 +14,7 @@ import pytest
 from hpcgate import evidence
 from hpcgate.errors import GateError
 from hpcgate.repo import find_root
-from hpcgate.supply import audits
+from hpcgate.supply import audits, services
 from hpcgate.supply.advisories import clone
 
 ROOT = find_root(Path(__file__).parent)
@@ -67,11 +67,11 @@ def answering(checkout: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
 
     def stand_in(name: str, *, out: Any = "", err: str = "", status: int = 0) -> Path:
         text = out if isinstance(out, str) else json.dumps(out)
-        (folder / "out").write_text(text)
-        (folder / "err").write_text(err)
+        (folder / f"{name}.out").write_text(text)
+        (folder / f"{name}.err").write_text(err)
         script = f"""#!/bin/sh
 case "$*" in *--version*) echo {name} 9.9.9; exit 0;; esac
-cat {folder}/out; cat {folder}/err >&2; exit {status}
+cat {folder}/{name}.out; cat {folder}/{name}.err >&2; exit {status}
 """
         (folder / name).write_text(script)
         (folder / name).chmod(0o755)
@@ -318,13 +318,17 @@ def test_a_missing_tool_is_recorded_with_the_command_that_installs_it(
     monkeypatch.chdir(checkout.root)
     assert audits.main(["--site", str(tmp_path), "--advisory-db", str(copy)]) == 1
     records = {record.check: record for record in evidence.load(checkout.root)}
-    assert set(records) == {"cargo-deny", "cargo-deny-advisories", "cargo-audit", "pip-audit"}
+    assert set(records) == {
+        "cargo-deny", "cargo-deny-advisories", "cargo-audit", "pip-audit", "govulncheck",
+        "npm-audit",
+    }  # fmt: skip
+    assert "nothing to be asked about" in records.pop("npm-audit").reason
     for record in records.values():
         assert record.outcome == "unavailable"
         assert "is not installed; run: " in record.reason
 
 
-def test_four_passes_end_well_and_one_less_does_not(
+def test_passes_end_well_and_one_less_does_not(
     answering: Any, checkout: Any, copy: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(checkout.root)
@@ -333,9 +337,55 @@ def test_four_passes_end_well_and_one_less_does_not(
     both = {**answer(checkout.root, []), "dependencies": [KNOWN]}
     for name in ("pip-audit", "cargo-audit", "cargo-deny"):
         answering(name, out=both, err=clean)
+    (checkout.root / services.SIDECAR).mkdir(parents=True, exist_ok=True)
+    answering("govulncheck", out=CONFIG)
+    answering("npm", out=npm_answer())
+    checkout.write("package-lock.json")
     arguments = ["--site", str(tmp_path), "--advisory-db", str(copy)]
     assert audits.main(arguments) == 0
     answering("pip-audit", out={**both, "dependencies": [SKIPPED]}, err=clean)
     assert audits.main(arguments) == 1
     last = {record.check: record.outcome for record in evidence.load(checkout.root)}
     assert last["pip-audit"] == "unavailable" and last["cargo-audit"] == "pass"
+
+
+# -- Go and npm ------------------------------------------------------------------------------------
+
+CONFIG = {"config": {"scanner_name": "govulncheck", "db_last_modified": "2026-11-20T10:00:00Z"}}
+
+
+def npm_answer(**vulnerabilities: Any) -> dict[str, Any]:
+    return {"vulnerabilities": vulnerabilities, "metadata": {"dependencies": {"total": 7}}}
+
+
+@pytest.mark.parametrize(
+    ("trace", "outcome"),
+    [([{"module": "stdlib"}], "pass"), ([{"module": "stdlib", "function": "Parse"}], "fail")],
+)
+def test_what_the_sidecar_calls_condemns_it(answering: Any, trace: Any, outcome: str) -> None:
+    found = json.dumps(CONFIG) + "\n" + json.dumps({"finding": {"osv": "GO-1", "trace": trace}})
+    answering("govulncheck", out=found)
+    audit = services.govulncheck(ROOT)
+    assert (audit.outcome, audit.measurements["present"]) == (outcome, 1)
+
+
+@pytest.mark.parametrize("printed", ["", "[]", "{", "{}"])
+def test_govulncheck_without_an_answer_is_no_pass(answering: Any, printed: str) -> None:
+    answering("govulncheck", out=printed)
+    with pytest.raises(GateError, match="govulncheck"):
+        services.govulncheck(ROOT)
+
+
+def test_npm_is_asked_about_each_lock(answering: Any, checkout: Any) -> None:
+    shutil.copy(ROOT / "packaging/tools.yaml", checkout.root / "packaging")
+    with pytest.raises(GateError, match="nothing to be asked about"):
+        services.npm_audit(checkout.root)
+    checkout.write("a/package-lock.json")
+    answering("npm", out=npm_answer())
+    assert services.npm_audit(checkout.root).outcome == "pass"
+    answering("npm", out=npm_answer(minimist={}))
+    found = services.npm_audit(checkout.root)
+    assert (found.outcome, found.reason) == ("fail", "a: minimist")
+    answering("npm", out={"error": {"code": "ENOAUDIT"}})
+    with pytest.raises(GateError, match="npm audit gives no answer"):
+        services.npm_audit(checkout.root)

@@ -34,7 +34,7 @@ Array = NDArray[np.float64]
 
 def angles(theta: Any) -> tuple[Array]:
     """Return angles as every tier takes them."""
-    found = np.ascontiguousarray(theta, dtype=np.float64)
+    found = real("theta", theta)
     if found.ndim != 1 or not len(found):
         raise ValueError(f"theta has shape {found.shape}; pass one angle or more, in one row")
     if not np.isfinite(found).all():
@@ -42,13 +42,20 @@ def angles(theta: Any) -> tuple[Array]:
     return (found,)
 
 
+def real(name: str, values: Any) -> Array:
+    """Return real numbers as float64 in row order, and refuse others."""
+    given = np.asarray(values)
+    if given.dtype.kind not in "biuf":
+        raise ValueError(f"{name} is of type {given.dtype}; pass real numbers")
+    return np.ascontiguousarray(given, dtype=np.float64)
+
+
 def network(
     theta: Any, omega: Any, coupling: Any, dt: float, steps: int
 ) -> tuple[Array, Array, Array, float, int]:
     """Return the state and the couplings of a network as every tier takes them."""
     (phases,) = angles(theta)
-    frequencies = np.ascontiguousarray(omega, dtype=np.float64)
-    weights = np.ascontiguousarray(coupling, dtype=np.float64)
+    frequencies, weights = real("omega", omega), real("coupling", coupling)
     n = len(phases)
     if frequencies.shape != (n,) or weights.shape != (n, n):
         raise ValueError(f"omega and coupling must have shapes ({n},) and ({n}, {n})")

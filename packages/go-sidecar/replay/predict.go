@@ -38,11 +38,16 @@ func Predict(ctx context.Context, models []*Model, rows []float64, width, worker
 		group.Add(1)
 		go func() {
 			defer group.Done()
+			var scratch [][block]float64
 			for t := range tasks {
 				if ctx.Err() != nil {
 					continue
 				}
-				err := models[t.model].predict(rows, width, t.from, t.to, found[t.model])
+				model := models[t.model]
+				if len(scratch) < len(model.Terms) {
+					scratch = make([][block]float64, len(model.Terms))
+				}
+				err := model.predict(rows, width, t.from, t.to, scratch, found[t.model])
 				if err == nil {
 					continue
 				}
@@ -72,12 +77,11 @@ func Predict(ctx context.Context, models []*Model, rows []float64, width, worker
 	return found, nil
 }
 
-func (m *Model) predict(rows []float64, width, from, to int, out []float64) error {
+func (m *Model) predict(rows []float64, width, from, to int, values [][block]float64, out []float64) error {
 	if err := m.checkRows(rows, width, from, to); err != nil {
 		return err
 	}
 	responses := len(m.Responses)
-	values := make([][block]float64, len(m.Terms))
 	n := to - from
 	for k := range m.Terms {
 		t, own := &m.Terms[k], &values[k]
@@ -89,7 +93,11 @@ func (m *Model) predict(rows []float64, width, from, to int, out []float64) erro
 				own[i] *= values[parent][i]
 			}
 		}
-		if t.Kind != "constant" && t.Kind != "interaction" {
+		switch {
+		case t.Kind == "constant" || t.Kind == "interaction":
+		case t.Kind == "hinge" && m.Features[t.Feature].Impute == nil:
+			hinge(t, rows[from*width+t.Feature:], width, own[:n])
+		default:
 			for i := range n {
 				own[i] *= m.factor(t, rows[(from+i)*width+t.Feature])
 			}
@@ -104,6 +112,21 @@ func (m *Model) predict(rows []float64, width, from, to int, out []float64) erro
 		respond(m.Link, out[i*responses:(i+1)*responses])
 	}
 	return nil
+}
+
+// hinge is factor for the common kind of term, without a question per row.
+func hinge(t *term, rows []float64, width int, own []float64) {
+	sign := -1.0
+	if t.Side == "right" {
+		sign = 1
+	}
+	for i := range own {
+		d := sign * (rows[i*width] - t.Knot)
+		if d <= 0 {
+			d = 0
+		}
+		own[i] *= d
+	}
 }
 
 func (m *Model) factor(t *term, x float64) float64 {

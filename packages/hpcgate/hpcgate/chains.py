@@ -13,10 +13,12 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import Field
 
 from hpcgate.errors import GateError
-from hpcgate.facts import load_model, read_yaml
+from hpcgate.facts import FactModel, check_model, load_model, read_yaml
 from hpcgate.lanes.blocks import fill_block, markdown_table
 from hpcgate.policy.data import DATA, Function, Policy
 from hpcgate.repo import read_text, sha256_file, write_text
@@ -28,6 +30,69 @@ PAGE = "docs/pipeline_performance.md"
 BLOCK = "tiers"
 FLOOR = "python"
 ENOUGH = 0.9
+
+
+class Spread(FactModel):
+    """Median and quartiles of some runs."""
+
+    median: float
+    q1: float
+    q3: float
+    least: float
+    runs: int
+
+
+class Parity(FactModel):
+    """How far a tier is from the floor, and whether that is within its tolerance."""
+
+    within: bool
+    largest_difference: float
+
+
+class Measured(FactModel):
+    """One tier at one size; without times where it disagreed with the floor."""
+
+    parity: Parity | None = None
+    warm_seconds: Spread | None = None
+
+
+class Result(FactModel):
+    """All tiers at one size."""
+
+    size: int
+    tiers: dict[str, Measured]
+
+
+class Cold(FactModel):
+    """First calls of processes at one size."""
+
+    size: int
+    seconds: dict[str, Spread]
+
+
+class Part(FactModel):
+    """What one host class measured, and of what."""
+
+    load_before: float
+    versions: str
+    command: str
+    commit: str = ""
+    sources: dict[str, str]
+    unavailable: dict[str, str]
+    cold: Cold
+    results: tuple[Result, ...]
+
+
+class Record(FactModel):
+    """`docs/benchmarks/<function>.json`."""
+
+    schema_: Literal[1] = Field(alias="schema")
+    about: str
+    written_by: str
+    function: str
+    size_axis: str
+    hosts: dict[str, Part]
+    digest: str
 
 
 def write(root: Path, *, check: bool = False) -> list[str]:
@@ -173,9 +238,10 @@ def _read(path: Path, function: str) -> dict[str, Any]:
     if not path.is_file():
         raise GateError(f"{path.name} is missing", hint="run: nox -s bench-tiers")
     record: dict[str, Any] = json.loads(read_text(path))
-    if record.get("function") != function:
+    check_model(Record, record, path.name)
+    if record["function"] != function:
         raise GateError(f"{path.name} is no record of {function}", hint="run: nox -s bench-tiers")
-    if seal(record)["digest"] != record.get("digest"):
+    if seal(record)["digest"] != record["digest"]:
         raise GateError(
             f"{path.name} is not what was measured: its digest differs",
             hint="restore it with git, or run: nox -s bench-tiers",

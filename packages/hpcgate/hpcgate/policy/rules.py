@@ -176,6 +176,9 @@ def _rows(tree: Tree) -> Iterator[Finding]:
     for path in tree.modules.keys() - tree.policy.modules.keys():
         message = f"no row; add `{path}:` with status and reason under `modules:` in {DATA}"
         yield Finding(path, 1, "row", message)
+    for number, line in enumerate(tree.text.splitlines(), 1):
+        if open_word := re.search(r"\b(TBD|TODO|FIXME)\b", line):
+            yield Finding(DATA, number, "row", f"{open_word[0]} is no answer; decide, and say it")
     for path, row in tree.policy.modules.items():
         for message in _row_faults(tree, path, row):
             yield Finding(DATA, tree.row_line(path), "row", f"{path}: {message}")

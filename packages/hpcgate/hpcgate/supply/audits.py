@@ -1,5 +1,5 @@
 # Language policy: EXEMPT from the Rust-path rule. Runs the auditors and reads their answers.
-"""Ask cargo-deny, cargo-audit and pip-audit what is known against the dependencies.
+"""Ask auditors what is known against the dependencies.
 
 An auditor that cannot ask says "nothing found" as readily as one that asked: pip-audit skips every
 package that its service does not know, and ends well. So each answer is read whole, and whatever
@@ -26,7 +26,17 @@ from hpcgate.repo import find_root, read_text
 from hpcgate.supply.advisories import LIMIT, Database, clone
 from hpcgate.supply.crates import LOCK
 
-__all__ = ["Audit", "cargo_audit", "cargo_deny", "cargo_deny_advisories", "main", "pip_audit"]
+__all__ = [
+    "Audit",
+    "cargo_audit",
+    "cargo_deny",
+    "cargo_deny_advisories",
+    "first_line",
+    "main",
+    "pip_audit",
+    "run",
+    "some",
+]
 
 RULES = "packaging/supply/deny.toml"
 ENVIRONMENT = "dist/tests-environment.cdx.json"
@@ -54,7 +64,7 @@ def cargo_deny(root: Path) -> Audit:
     return Audit(
         "cargo-deny",
         "fail" if failed else "pass",
-        _some(errors) if failed else "",
+        some(errors) if failed else "",
         tools={"cargo-deny": require("cargo-deny", root)},
         passed=tuple(name for name in counts if not counts[name]),
         failed=failed,
@@ -80,7 +90,7 @@ def cargo_audit(root: Path, database: Database) -> Audit:
         "--file",
         str(root / LOCK),
     ]
-    done = _run([*command, "--db", str(database.path)], root)
+    done = run([*command, "--db", str(database.path)], root)
     answer = _json(done.stdout, "cargo-audit", done)
     try:
         found = [
@@ -103,7 +113,7 @@ def pip_audit(root: Path, site: Path) -> Audit:
     """Look every Python package of an environment up in the vulnerability service."""
     version = require("pip-audit", root)
     command = ["pip-audit", "--format=json", "--progress-spinner=off", "--path", str(site)]
-    done = _run(command, root)
+    done = run(command, root)
     answer = _json(done.stdout, "pip-audit", done)
     found, skipped, looked_up = [], [], 0
     try:
@@ -120,11 +130,11 @@ def pip_audit(root: Path, site: Path) -> Audit:
     outcome: Outcome = "pass"
     reason = ""
     if found:
-        outcome, reason = "fail", _some(found)
+        outcome, reason = "fail", some(found)
     elif skipped or not looked_up:
         total = looked_up + len(skipped)
         outcome = "unavailable"
-        reason = f"the service does not know {len(skipped)} of {total} packages: {_some(skipped)}"
+        reason = f"the service does not know {len(skipped)} of {total} packages: {some(skipped)}"
     return Audit(
         "pip-audit",
         outcome,
@@ -147,7 +157,7 @@ def _advised(
     outcome: Outcome = "pass"
     reason, age = "", database.age()
     if found:
-        outcome, reason = "fail", _some(found)
+        outcome, reason = "fail", some(found)
     elif age > LIMIT:
         outcome = "unavailable"
         reason = (
@@ -175,7 +185,7 @@ def _deny(
     require("cargo-deny", root)
     command = ["cargo-deny", "--config", str(root / RULES), "--offline", "--locked"]
     home = database.path.parent if database else root / "build" / "advisory-dbs"
-    done = _run(
+    done = run(
         [*command, "--format=json", "check", *checks], root / "packages", ADVISORY_DBS=str(home)
     )
     counts: dict[str, int] = {}
@@ -188,19 +198,20 @@ def _deny(
                 counts = {name: int(said[name]["errors"]) for name in checks}
             elif said.get("severity") == "error" or said.get("level") == "ERROR":
                 labels = [label["span"] for label in said.get("labels", ())]
-                errors.append(_line(": ".join([said["message"], *labels])))
+                errors.append(first_line(": ".join([said["message"], *labels])))
         except (json.JSONDecodeError, KeyError, TypeError):
             continue
     if not counts:
         last = done.stderr.strip().splitlines()[-1:]
-        said = errors[0] if errors else _line(*last)
+        said = errors[0] if errors else first_line(*last)
         raise GateError(f"cargo-deny gives no answer: {said}")
     if done.returncode and not any(counts.values()):
         raise GateError(f"cargo-deny ends with status {done.returncode} and names no error")
     return counts, errors
 
 
-def _run(command: list[str], folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
+def run(command: list[str], folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run an auditor and keep what it prints."""
     try:
         return subprocess.run(
             command, cwd=folder, env={**os.environ, **more}, capture_output=True, text=True
@@ -216,23 +227,26 @@ def _json(text: str, tool: str, done: subprocess.CompletedProcess[str]) -> dict[
         answer = None
     if not isinstance(answer, dict):
         said = [line for line in done.stderr.splitlines() if line.strip()]
-        raise GateError(f"{tool} gives no answer: {_line(*said[-1:])}")
+        raise GateError(f"{tool} gives no answer: {first_line(*said[-1:])}")
     return answer
 
 
-def _line(*words: str) -> str:
+def first_line(*words: str) -> str:
     """Return words as one short line; an auditor may print a page."""
     text = " ".join(" ".join(words).split()) or "it prints nothing"
     return text if len(text) <= 240 else f"{text[:240]}..."
 
 
-def _some(found: Sequence[str], most: int = 5) -> str:
+def some(found: Sequence[str], most: int = 5) -> str:
+    """Name the first of what was found, and how many more there are."""
     more = f" and {len(found) - most} more" if len(found) > most else ""
     return ", ".join(found[:most]) + more
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run every auditor and record it; anything but four passes is exit status 1."""
+    """Run every auditor and record it; anything but passes is exit status 1."""
+    from hpcgate.supply.services import SIDECAR, govulncheck, npm_audit
+
     parser = argparse.ArgumentParser(prog="python -m hpcgate.supply.audits", description=__doc__)
     parser.add_argument("--site", type=Path, required=True, help="packages that the tests run with")
     parser.add_argument("--advisory-db", type=Path, help="a clone of RustSec/advisory-db")
@@ -250,6 +264,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ("cargo-deny-advisories", LOCK, lambda: cargo_deny_advisories(root, advised())),
         ("cargo-audit", LOCK, lambda: cargo_audit(root, advised())),
         ("pip-audit", ENVIRONMENT, lambda: pip_audit(root, options.site)),
+        ("govulncheck", f"{SIDECAR}/go.mod", lambda: govulncheck(root)),
+        ("npm-audit", LOCK, lambda: npm_audit(root)),
     ]
     passed = True
     for check, subject, run in audits:
