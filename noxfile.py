@@ -83,6 +83,16 @@ def wheels(session: nox.Session) -> None:
     session.run("python", "-m", "hpcgate.wheels.session", *session.posargs)
 
 
+@task()
+def containers(session: nox.Session) -> None:
+    """Try the wheel on other systems; build and use the runtime image; `-- PART` chooses."""
+    enter(session, "containers", "-e", "packages/hpcgate[build,containers]")
+    provide(session, bwrap="bubblewrap", mmdebstrap="mmdebstrap", podman="podman")
+    if not [*DIST.glob("*.whl"), *ROOT.glob("build/wheels/out/*.whl")]:
+        session.run("python", "-m", "hpcgate.sdist")
+    session.run("python", "-m", "hpcgate.containers.session", *session.posargs)
+
+
 @task(name="smoke-spack")
 def smoke_spack(session: nox.Session) -> None:
     """Install from the Spack recipe with a real Spack, without network."""

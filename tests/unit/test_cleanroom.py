@@ -228,7 +228,7 @@ def test_no_engine_writes_a_variable_on_a_command_line(
     (tmp_path / "private").mkdir()
     root, podman = Root(tmp_path / "tree", "test", ()), Launcher("podman", "podman 4")
     view = View(((tmp_path, "/work", True),), True, {"PIP_INDEX_URL": "name:password@index"})
-    for engine in (Bubblewrap(root), Apptainer(root), Chroot(root), Container(podman, root)):
+    for engine in (Bubblewrap(root), Apptainer(root), Chroot(root), Container(podman, "image")):
         line = engine.command("room", view, tmp_path / "private")
         assert "password" not in " ".join(line), engine.name
         assert "/work" in " ".join(line), engine.name

@@ -90,6 +90,7 @@ def examine(
     wheel: Path,
     engine: EngineName = "auto",
     *,
+    image: str = IMAGE,
     processors: Sequence[str] = (),
 ) -> None:
     """Install a wheel in a clean room and use it there, on old processors too.
@@ -98,6 +99,8 @@ def examine(
     ----------
     smoke : Smoke
         Takes in what is seen.
+    image : str
+        The definition of the room in `containers/`.
     processors : sequence of str
         Names of processors as qemu has them. The smoke script runs on each; programs that it starts
         do not.
@@ -118,7 +121,7 @@ def examine(
     began = time.monotonic()
     with Console(stderr=True).status("clean room (half a minute the first time)") as status:
         opened = open_room(
-            IMAGE, root, engine=engine, network=True, mounts=guests, environment=THREADS
+            image, root, engine=engine, network=True, mounts=guests, environment=THREADS
         )
         with opened as room:
             smoke.tools |= {"engine": room.engine, "image": room.image}

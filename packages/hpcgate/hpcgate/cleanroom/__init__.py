@@ -14,13 +14,14 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from hpcgate.cleanroom.containers import Container
 from hpcgate.cleanroom.engines import Engine, EngineName, choose, installed
 from hpcgate.cleanroom.index import BUNDLE, certificates, index_settings
 from hpcgate.cleanroom.process import Result, quiet, run_group
-from hpcgate.cleanroom.roots import Image, Root, load_image, make_root
+from hpcgate.cleanroom.roots import Image, load_image, make_root
 from hpcgate.cleanroom.view import View
 from hpcgate.errors import GateError
 
@@ -32,6 +33,7 @@ __all__ = [
     "Result",
     "Room",
     "load_image",
+    "open_image",
     "open_room",
 ]
 
@@ -48,19 +50,27 @@ class Room:
     engine : str
         The engine that runs it, with its version.
     image : str
-        Name of the definition and the SHA-256 of the root's package list.
+        Name of the definition and the SHA-256 of the root's package list, or the name of an image
+        and its identifier.
     packages : tuple of str
-        Every installed package as `name version architecture`.
+        Every installed package of a root as `name version architecture`.
     work : Path
         The folder of this machine that the room sees as `/work`.
     """
 
     def __init__(
-        self, engine: Engine, root: Root, view: View, private: Path, memory: int, timeout: float
+        self,
+        engine: Engine,
+        image: str,
+        packages: tuple[str, ...],
+        view: View,
+        private: Path,
+        memory: int,
+        timeout: float,
     ) -> None:
         self.engine = engine.version
-        self.image = root.identity
-        self.packages = root.packages
+        self.image = image
+        self.packages = packages
         self.work = private / "work"
         self._engine = engine
         self._view = view
@@ -155,44 +165,97 @@ def open_room(
     programs = installed(engine)
     made = make_root(image, definition, root)
     chosen = choose(tuple(programs), made)
+    given = _View(network, mounts or {}, writable or {}, environment or {}, {"PATH": PATH})
+    with _open(chosen, made.identity, made.packages, root, given, memory, timeout) as room:
+        _refuse_tools(room, definition.absent)
+        yield room
+
+
+@contextlib.contextmanager
+def open_image(
+    engine: Container,
+    root: Path,
+    *,
+    absent: Sequence[str] = (),
+    mounts: Mapping[Path, str] | None = None,
+    environment: Mapping[str, str] | None = None,
+    memory: int = 8 << 30,
+    timeout: float = 600.0,
+) -> Iterator[Room]:
+    """Open a room over an image as it is, with its user and its PATH, and no network.
+
+    Parameters
+    ----------
+    engine : Container
+        Podman or docker with the image.
+    absent : sequence of str
+        Tools that the image must not hold.
+    root, mounts, environment, memory, timeout
+        As for `open_room`.
+
+    Examples
+    --------
+    >>> with open_image(engine, find_root()) as room:  # doctest: +SKIP
+    ...     room.run(["mars-earth", "--version"]).ok
+    True
+    """
+    given = _View(False, mounts or {}, {}, environment or {}, {})
+    with _open(engine, engine.identity, (), root, given, memory, timeout) as room:
+        room.work.chmod(0o777)  # the image's user is not this machine's
+        _refuse_tools(room, absent)
+        yield room
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """What a caller asks a room to see."""
+
+    network: bool
+    mounts: Mapping[Path, str]
+    writable: Mapping[Path, str]
+    environment: Mapping[str, str]
+    defaults: Mapping[str, str]
+
+    def of(self, work: Path) -> View:
+        binds = [(work, "/work", True)]
+        variables = {**self.defaults, "HOME": "/work", "LANG": "C.UTF-8"}
+        if bundle := certificates():
+            binds.append((bundle, BUNDLE, False))
+            variables |= {"SSL_CERT_FILE": BUNDLE, "PIP_CERT": BUNDLE}
+        if self.network:
+            variables |= index_settings()
+        binds += [(host, guest, False) for host, guest in self.mounts.items()]
+        binds += [(host, guest, True) for host, guest in self.writable.items()]
+        for host, guest, _ in binds[1:]:
+            if not host.exists():
+                raise GateError(f"{host}: no such file or folder to mount at {guest}")
+        return View(tuple(binds), self.network, variables | dict(self.environment))
+
+
+@contextlib.contextmanager
+def _open(
+    engine: Engine,
+    image: str,
+    packages: tuple[str, ...],
+    root: Path,
+    given: _View,
+    memory: int,
+    timeout: float,
+) -> Iterator[Room]:
     rooms = root / "build" / "rooms"
-    _sweep(rooms, chosen)
-    private = rooms / f"{chosen.name}-room-{os.getpid()}-{secrets.token_hex(4)}"
-    view = _view(private / "work", network, mounts or {}, writable or {}, environment or {})
+    _sweep(rooms, engine)
+    private = rooms / f"{engine.name}-room-{os.getpid()}-{secrets.token_hex(4)}"
+    view = given.of(private / "work")
     try:
         (private / "work").mkdir(parents=True)
-        room = Room(chosen, made, view, private, memory, timeout)
-        _refuse_tools(room, definition)
-        yield room
+        yield Room(engine, image, packages, view, private, memory, timeout)
     finally:
         _remove(private)
 
 
-def _view(
-    work: Path,
-    network: bool,
-    mounts: Mapping[Path, str],
-    writable: Mapping[Path, str],
-    environment: Mapping[str, str],
-) -> View:
-    binds = [(work, "/work", True)]
-    variables = {"PATH": PATH, "HOME": "/work", "LANG": "C.UTF-8"}
-    if bundle := certificates():
-        binds.append((bundle, BUNDLE, False))
-        variables |= {"SSL_CERT_FILE": BUNDLE, "PIP_CERT": BUNDLE}
-    if network:
-        variables |= index_settings()
-    binds += [(host, guest, False) for host, guest in mounts.items()]
-    binds += [(host, guest, True) for host, guest in writable.items()]
-    for host, guest, _ in binds[1:]:
-        if not host.exists():
-            raise GateError(f"{host}: no such file or folder to mount at {guest}")
-    return View(tuple(binds), network, variables | dict(environment))
-
-
-def _refuse_tools(room: Room, definition: Image) -> None:
-    """Raise when the room does not start, or finds a tool that the definition excludes."""
-    tools = " ".join(definition.absent)
+def _refuse_tools(room: Room, absent: Sequence[str]) -> None:
+    """Raise when the room does not start, or finds a tool that is excluded."""
+    tools = " ".join(absent)
     done = room.run(f"for tool in {tools}; do command -v $tool || true; done")
     if not done.ok:
         raise GateError(f"{room.image}: the room does not start: {done.why}")

@@ -71,7 +71,7 @@ def launchers(*programs: str) -> list[Launcher]:
             continue
         version = quiet([program, "--version"]).stdout.strip()
         found.append(Launcher(program, version))
-        if program == "podman" and os.geteuid() == 0:
+        if program == "podman" and os.geteuid() == 0 and shutil.which("unshare"):
             settings = str(find_root(Path(__file__)) / _SETTINGS)
             words = ("unshare", "-m", "sh", "-c", _PRIVATE, "podman", settings)
             found.append(Launcher(program, f"{version}, private cgroups", words))
@@ -79,29 +79,56 @@ def launchers(*programs: str) -> list[Launcher]:
 
 
 class Container:
-    """Podman or docker over an image imported from the root.
+    """Podman or docker over an image.
 
     Attributes
     ----------
     launcher : Launcher
         How the program is called.
     image : str
-        The image made from the root.
+        The image that rooms stand on.
     """
 
-    def __init__(self, launcher: Launcher, root: Root) -> None:
+    def __init__(self, launcher: Launcher, image: str) -> None:
         self.launcher = launcher
         self.name, self.version = launcher.program, launcher.version
-        self.image = f"mars-earth-room:{root.tree.parent.name[:16]}"
+        self.image = image
         self._switches = ["--tmpfs=/tmp:rw,exec", "--tmpfs=/var/tmp:rw,exec"]
-        if self.name == "podman":
-            self.image = f"localhost/{self.image}"
-            self._switches += ["--http-proxy=false"]
-        else:
+        self._switches += ["--http-proxy=false"] if self.name == "podman" else []
+
+    @classmethod
+    def of_root(cls, launcher: Launcher, root: Root) -> Container:
+        """Return an engine over an image of the root, which is imported once.
+
+        Examples
+        --------
+        >>> Container.of_root(launchers()[0], root).image  # doctest: +SKIP
+        'localhost/mars-earth-room:45bf71137d5c382b'
+        """
+        image = f"mars-earth-room:{root.tree.parent.name[:16]}"
+        engine = cls(launcher, f"localhost/{image}" if launcher.program == "podman" else image)
+        if launcher.program == "docker":
             # Docker's root is the machine's root; files it leaves could not be removed by others.
-            self._switches += [f"--user={os.getuid()}:{os.getgid()}"]
-        if quiet(launcher.around([self.name, "image", "inspect", self.image])).returncode:
-            self._import(root.tree)
+            engine._switches += [f"--user={os.getuid()}:{os.getgid()}"]
+        if quiet(launcher.around([engine.name, "image", "inspect", engine.image])).returncode:
+            engine._import(root.tree)
+        return engine
+
+    @property
+    def identity(self) -> str:
+        """Return the image's name and identifier."""
+        return f"{self.image} {self.inspect('{{.Id}}')}".strip()
+
+    def inspect(self, wanted: str) -> str:
+        """Return what the engine says of the image, by a template of its own.
+
+        Examples
+        --------
+        >>> engine.inspect("{{.Size}}")  # doctest: +SKIP
+        '298000000'
+        """
+        line = [self.name, "image", "inspect", f"--format={wanted}", self.image]
+        return quiet(self.launcher.around(line)).stdout.strip()
 
     def _import(self, tree: Path) -> None:
         pack = ["tar", "-C", str(tree), "--owner=0", "--group=0", "-c", "."]
@@ -120,7 +147,7 @@ class Container:
             [self.name, "run", "--rm", "--init", "--name", name, "--read-only"]
         )
         line += [*self._switches, "--network", "host" if view.network else "none"]
-        line += ["--env-file", str(variables), "--workdir", "/work"]
+        line += ["--env-file", str(variables), "--workdir", "/work", "--entrypoint", ""]
         for host, guest, writable in view.binds:
             line += ["--volume", f"{host.resolve()}:{guest}:{'rw' if writable else 'ro'}"]
         return [*line, self.image]

@@ -116,7 +116,7 @@ def _attempts(name: str, root: Root) -> list[Callable[[], Engine]]:
     }
     if name in others:
         return [functools.partial(others[name], root)]
-    return [functools.partial(Container, launcher, root) for launcher in launchers(name)]
+    return [functools.partial(Container.of_root, launcher, root) for launcher in launchers(name)]
 
 
 def _try(engine: Engine) -> str:

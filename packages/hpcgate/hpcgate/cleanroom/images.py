@@ -27,6 +27,7 @@ def build_image(
     *,
     log: Path,
     context: Mapping[Path, str] | None = None,
+    arguments: Mapping[str, str] | None = None,
 ) -> str:
     """Build an image from a Containerfile, unless it exists, and return its name with its tag.
 
@@ -46,6 +47,8 @@ def build_image(
         Where the output of the build goes.
     context : mapping of Path to str, optional
         Files that the recipe copies, and their names there.
+    arguments : mapping of str to str, optional
+        Arguments of the recipe beside `BASE`.
 
     Raises
     ------
@@ -57,8 +60,8 @@ def build_image(
     >>> build_image(engine, recipe, "mars-earth-wheel-builder", log=log)  # doctest: +SKIP
     'localhost/mars-earth-wheel-builder:0f3c…'
     """
-    files = context or {}
-    parts = [recipe.read_bytes(), engine.image.encode()]
+    files, given = context or {}, {"BASE": engine.image, **(arguments or {})}
+    parts = [recipe.read_bytes(), *(f"{key}={value}".encode() for key, value in given.items())]
     parts += [part for path, into in files.items() for part in (into.encode(), path.read_bytes())]
     digest = sha256_bytes("\n".join(sha256_bytes(part) for part in parts).encode())
     prefix = "localhost/" if engine.name == "podman" else ""
@@ -70,7 +73,8 @@ def build_image(
         inside.mkdir()
         for path, into in files.items():
             (inside / into).write_bytes(path.read_bytes())
-        line = [engine.name, "build", f"--build-arg=BASE={engine.image}", f"--tag={image}"]
+        line = [engine.name, "build", f"--tag={image}"]
+        line += [f"--build-arg={key}={value}" for key, value in given.items()]
         # A chroot needs no runtime, and so no cgroups; docker's builds have no such choice.
         line += ["--isolation=chroot", "--network=host"] if engine.name == "podman" else []
         line += [f"--file={recipe}", *_secrets(private), str(inside)]

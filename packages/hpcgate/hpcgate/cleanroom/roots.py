@@ -26,10 +26,14 @@ __all__ = ["Image", "Root", "load_image", "make_root"]
 _FORMAT = 1
 
 _Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+_-]*$")]
+_Path = Annotated[str, Field(pattern=r"^/[A-Za-z0-9/._*-]+$")]
 
 
 class Image(FactModel):
-    """Hold one image definition of `containers/`."""
+    """Hold one image definition of `containers/`.
+
+    `left_out` are files of packages that are not unpacked, such as manuals.
+    """
 
     why: str
     origin: _Word
@@ -37,11 +41,13 @@ class Image(FactModel):
     variant: Literal["minbase", "apt", "essential", "standard"]
     packages: Annotated[tuple[_Word, ...], Field(min_length=1)]
     absent: tuple[_Word, ...]
+    left_out: tuple[_Path, ...] = ()
 
     @property
     def digest(self) -> str:
         """Return the digest of what decides the root's content; comments and `why` do not."""
-        content = self.model_dump(mode="json", exclude={"why", "absent"})
+        # A key that a definition does not use leaves the digests of its root as they were.
+        content = self.model_dump(mode="json", exclude={"why", "absent"}, exclude_defaults=True)
         return sha256_bytes(json.dumps([_FORMAT, content], sort_keys=True).encode())
 
 
@@ -107,6 +113,7 @@ def _bootstrap(image: Image, archive: Path, log: Path) -> None:
     for setting in quiet(["apt-config", "dump", "--format", '%f "%v";%n']).stdout.splitlines():
         if re.fullmatch(r'Acquire::(https?::|Check-)\S+ ".+";', setting):
             line += [f"--aptopt={setting}"]
+    line += [f"--dpkgopt=path-exclude={pattern}" for pattern in image.left_out]
     line += [image.suite, str(archive), *_mirrors(image)]
     done = run_group(line, environment=dict(os.environ), timeout=900.0, grace=10.0)
     write_text(log, done.stdout + done.stderr)
