@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 
+from hpcgate.claims.backward import Said
 from hpcgate.claims.context import Owner, Status, is_quoted
 from hpcgate.claims.levels_named import declared_levels
 from hpcgate.claims.lexicon import Lexicon
 from hpcgate.claims.model import Claim, Unit
 from hpcgate.claims.replies import answer, follow_up, heading_status, lead_status
 from hpcgate.claims.scope import Clause, Reading, denied_spans
-from hpcgate.claims.sentence import Said, judge_sentence
+from hpcgate.claims.sentence import judge_sentence
 from hpcgate.claims.shapes import code_claims, field_claims, row_claims, shows
 from hpcgate.claims.words import Sentence, first_sentence, sentences, split_words, word_set
 

@@ -16,7 +16,7 @@ from hpcgate.claims.scope import Reading, denied_spans
 from hpcgate.claims.words import Sentence, first_sentence, sentences, split_words, word_set
 
 if TYPE_CHECKING:
-    from hpcgate.claims.sentence import Said
+    from hpcgate.claims.backward import Said
 
 __all__ = ["answer", "follow_up", "heading_status", "lead_status"]
 

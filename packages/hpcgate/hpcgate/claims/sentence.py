@@ -4,29 +4,22 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from itertools import pairwise
 
-from hpcgate.claims.context import Owner, Status, definition, ellipsis, is_quoted, owner
-from hpcgate.claims.replies import answer, lead_status
-from hpcgate.claims.scope import Clause, Reading, denied_spans, none_without
+from hpcgate.claims.backward import (
+    HELPERS,
+    Said,
+    ends_in_not,
+    go_beyond,
+    lows,
+    refer_back,
+    spread,
+)
+from hpcgate.claims.context import Owner, Status, definition, is_quoted, owner
+from hpcgate.claims.scope import Clause, Reading, denied_spans
 from hpcgate.claims.words import Match, word_set
 
-__all__ = ["Said", "judge_sentence"]
-
-
-@dataclass(slots=True)
-class Said:
-    """A capability named in a sentence, and what became of it: an empty status is a claim.
-
-    `declared` marks a level that is said to be implemented.
-    """
-
-    match: Match
-    level: int
-    status: Status
-    owner: Owner
-    declared: bool = False
+__all__ = ["judge_sentence"]
 
 
 def judge_sentence(
@@ -49,11 +42,11 @@ def judge_sentence(
             whose = before_it
             continue
         if not inside:
-            _refer_back(reading, clause, whose, said or before, said)
-            _go_beyond(reading, clause, whose, said, previous)
+            refer_back(reading, clause, whose, said or before, said)
+            go_beyond(reading, clause, whose, said, previous)
             continue
         turned = flipped and (
-            _ends_in_not(reading, clause)
+            ends_in_not(reading, clause)
             or (clause.link == "but" and reading.low(clause.start) == "not")
         )
         spans = [] if turned else list(denied_spans(reading, clause))
@@ -78,7 +71,7 @@ def judge_sentence(
             if not status and is_quoted(reading.words, match):
                 status = "mention" if _wording(reading) or _cited(reading) else ""
             said.append(Said(match, level, status, whose, is_level))
-    _spread(reading, said)
+    spread(reading, said)
     return said, whose
 
 
@@ -147,13 +140,13 @@ def _unsettled(reading: Reading, clause: Clause) -> bool:
     return (
         reading.low(clause.start) == "whether"
         and following not in ("or", "you", "it")
-        and bool(_OPEN & {*_lows(reading, clause)})
+        and bool(_OPEN & {*lows(reading, clause)})
     )
 
 
 def _likewise(reading: Reading, clause: Clause) -> bool:
     """Whether a clause shares what became of the one before: `so are plugins`."""
-    return reading.low(clause.start) == "so" and reading.low(clause.start + 1) in _HELPERS
+    return reading.low(clause.start) == "so" and reading.low(clause.start + 1) in HELPERS
 
 
 def _condition_before(reading: Reading, clause: Clause) -> list[Clause]:
@@ -183,116 +176,6 @@ def _cited(reading: Reading) -> bool:
     )
 
 
-def _refer_back(
-    reading: Reading,
-    clause: Clause,
-    whose: Owner,
-    earlier: list[Said],
-    said: list[Said],
-) -> None:
-    """Apply a clause without a capability to the one named before it."""
-    if not earlier:
-        return
-    kind = ellipsis(reading, clause)
-    if kind == "affirm" and whose != "other":
-        now = reading.within("now", clause) or "since" in _lows(reading, clause)
-        said.extend(
-            Said(t.match, t.level, "", "ours", t.declared)
-            for t in earlier
-            if t.status in ("deny", "other") or (t.status == "plan" and now)
-        )
-    elif kind != "affirm" and _twice(reading, clause):
-        return
-    elif kind == "deny" and clause.link == "which" and said and whose != "other":
-        # "..., which the code does not attempt" denies what stands before it.
-        said[-1].status = said[-1].status or "deny"
-    elif said is earlier or said:
-        text = " ".join(reading.words[i].text for i in range(clause.start, clause.end))
-        reply = answer(reading.lexicon, text) if clause.link or clause.start else ""
-        alone = clause.end - clause.start <= 2 or reading.low(clause.start) in _ITSELF
-        if (
-            reply in ("deny", "plan")
-            and (kind != "deny" or alone)
-            and not _says_more(reading, clause)
-            and not _own_object(reading, clause)
-        ):
-            named = _before_colon(reading, clause)
-            # "Level H2 is implemented (H3 is planned)" speaks of another level in the bracket.
-            levels = any(_LEVEL.fullmatch(low) for low in _lows(reading, clause))
-            for thing in said:
-                if thing.match.start >= named and not (levels and thing.declared):
-                    thing.status = thing.status or reply
-
-
-def _twice(reading: Reading, clause: Clause) -> bool:
-    """Whether the clause before denies that there is anything without it."""
-    before = reading.clauses[reading.clauses.index(clause) - 1]
-    return none_without(reading, before, reading.within("determiner", before))
-
-
-def _before_colon(reading: Reading, clause: Clause) -> int:
-    """Return where that begins which a reply behind a colon answers: `X: yes; Y: no`."""
-    if clause.link != ":":
-        return 0
-    return max((c.start for c in reading.clauses if c.end <= clause.start), default=0)
-
-
-def _lows(reading: Reading, clause: Clause) -> list[str]:
-    return [reading.low(i) for i in range(clause.start, clause.end)]
-
-
-def _says_more(reading: Reading, clause: Clause) -> bool:
-    """Whether a clause denies something of its own: `and never moves a field`."""
-    support = {i for m in reading.group("support") for i in range(m.start, m.end)}
-    return clause.link == "and" and any(
-        reading.is_finite(i) and i not in support and reading.low(i) not in _HELPERS
-        for i in range(clause.start, clause.end)
-    )
-
-
-def _go_beyond(
-    reading: Reading, clause: Clause, whose: Owner, said: list[Said], previous: Reading | None
-) -> None:
-    """Read `X uses one core, we use all`: what limits another project does not limit us."""
-    if whose == "other" or not (
-        reading.within("contrast", clause) or ellipsis(reading, clause) == "deny"
-    ):
-        return
-    earlier = reading.words[: clause.start]
-    others = any(m.start < clause.start for m in reading.group("others"))
-    if clause.start == 0 and previous is not None:
-        earlier, others = previous.words, bool(previous.group("others"))
-    if not others:
-        return
-    for level in {int(limit.key) for limit in reading.lexicon.limits.find(earlier)}:
-        match = Match("a limit that only others have", clause.start, clause.end)
-        said.append(Said(match, level, "", "ours"))
-
-
-def _spread(reading: Reading, said: list[Said]) -> None:
-    """Let the part before a colon speak for the part after it: `Not supported: MPI, GPU`."""
-    for before, clause in zip(reading.clauses, reading.clauses[1:], strict=False):
-        if clause.link != ":" or any(before.start <= t.match.start < before.end for t in said):
-            continue
-        text = " ".join(w.text for w in reading.words[before.start : before.end])
-        status = lead_status(reading.lexicon, text)
-        if status == "deny" and not _bare(reading, before):
-            continue
-        if _ends_in_not(reading, before) and reading.predicate(clause.start, clause.end):
-            # "It cannot: ..." gives a reason here, not a list.
-            continue
-        for thing in said:
-            if status and thing.match.start >= clause.start and not thing.status:
-                thing.status = status
-
-
-def _bare(reading: Reading, clause: Clause) -> bool:
-    """Whether a denial leaves its object open: it has no subject but us or a pronoun."""
-    opened = {m.start for name in _NEGATORS for m in reading.within(name, clause)}
-    opened |= {m.start for m in reading.within("ours", clause)}
-    return clause.start in opened or reading.low(clause.start) in _OPENED
-
-
 def _joined(reading: Reading, clause: Clause) -> list[Clause]:
     """Return a clause with those that a colon, a dash or a bracket ties to it."""
     place = reading.clauses.index(clause)
@@ -304,22 +187,6 @@ def _joined(reading: Reading, clause: Clause) -> list[Clause]:
     if clause.link in _TIES and place:
         found.append(reading.clauses[place - 1])
     return found
-
-
-def _own_object(reading: Reading, clause: Clause) -> bool:
-    """Whether a clause denies a thing of its own: `; there is no switch to set`."""
-    if clause.link not in (";", "and", ","):
-        return False
-    support = {i for m in reading.group("support") for i in range(m.start, m.end)}
-    return any(
-        m.end == m.start + 1
-        and reading.low(m.start) == "no"
-        and reading.low(m.end)[:1].isalpha()
-        and m.end not in support
-        and reading.low(m.end) not in _REFERRING
-        and reading.low(m.start - 1) in ("is", "are", "was", "were")
-        for m in reading.within("determiner", clause)
-    )
 
 
 def _only_compares(reading: Reading, clause: Clause) -> bool:
@@ -337,22 +204,7 @@ def _only_compares(reading: Reading, clause: Clause) -> bool:
     )
 
 
-def _ends_in_not(reading: Reading, clause: Clause) -> bool:
-    """Whether a clause ends in `is not`, leaving out what was said before."""
-    end = clause.end
-    while end > clause.start and not reading.low(end - 1)[:1].isalnum():
-        end -= 1
-    return reading.low(end - 1) == "not"
-
-
-_LEVEL = re.compile(r"h[0-4]")
 _YEAR = re.compile(r"(?:19|20)\d\d")
-# "There is no way" denies what was named before; "there is no switch" denies a switch.
-_REFERRING = word_set(
-    "such plan plans code way use need trace sign mention intention chance hope room interest"
-    " counterpart evidence longer more provision implementation equivalent question talk"
-)
-_HELPERS = word_set("is are was were be been has have had do does did can will may must")
 _OPEN = word_set("not never nobody unknown unclear open undecided unmeasured question")
 _YOU = word_set("and you we if when it to can must replay pymars")
 _TIES = word_set(": ( — which")
@@ -363,7 +215,4 @@ _META = word_set(
     "rejected refuses refused avoid forbidden banned never slogan expression string label "
     "must"
 )
-_NEGATORS = ("determiner", "verbal", "prepositional", "transitive", "predicate")
-_OPENED = word_set("it we there what this they things features currently")
-_ITSELF = word_set("it they this that these both not none")
 _PERSONAL = word_set("we our us my i ours")
