@@ -88,8 +88,7 @@ def containers(session: nox.Session) -> None:
     """Try the wheel on other systems; build and use the runtime image; `-- PART` chooses."""
     enter(session, "containers", "-e", "packages/hpcgate[build,containers]")
     provide(session, bwrap="bubblewrap", mmdebstrap="mmdebstrap", podman="podman")
-    if not [*DIST.glob("*.whl"), *ROOT.glob("build/wheels/out/*.whl")]:
-        session.run("python", "-m", "hpcgate.sdist")
+    session.run("python", "-m", "hpcgate.sdist")
     session.run("python", "-m", "hpcgate.containers.session", *session.posargs)
 
 

@@ -26,7 +26,7 @@ from hpcgate.smoke import Smoke, exit_status
 from hpcgate.smoke_wheel import examine
 from hpcgate.wheels import BuildError, build, session, ways
 from hpcgate.wheels.checks import LARGEST, check, platforms, refuse_foreign
-from hpcgate.wheels.project import SMOKE_SCRIPT, only_sdist, unpacked
+from hpcgate.wheels.project import SMOKE_SCRIPT, built_wheels, note_source, only_sdist, unpacked
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -110,6 +110,17 @@ def test_no_sdist_and_two_are_refused(checkout: Path) -> None:
         path.unlink()
     with pytest.raises(GateError, match="found: none; nox -s build"):
         only_sdist(checkout)
+
+
+def test_wheels_of_another_sdist_are_not_taken(checkout: Path) -> None:
+    assert built_wheels(checkout) == []
+    out = checkout / "build" / "wheels" / "out"
+    out.mkdir(parents=True)
+    (out / HERE).touch()
+    note_source(checkout, only_sdist(checkout))
+    assert built_wheels(checkout) == [out / HERE]
+    only_sdist(checkout).write_bytes(b"changed")
+    assert built_wheels(checkout) == []
 
 
 # The way

@@ -21,6 +21,7 @@ from hpcgate.errors import GateError
 from hpcgate.evidence import Outcome
 from hpcgate.repo import find_root, write_text
 from hpcgate.smoke import Smoke, conclude, exit_status
+from hpcgate.wheels.project import built_wheels
 
 __all__ = ["PARTS", "main", "run"]
 
@@ -132,9 +133,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _built(root: Path) -> Path:
     """Return the wheel of `nox -s wheels`, else the one in `dist/`."""
-    for folder in ("build/wheels/out", "dist"):
-        found = sorted((root / folder).glob("*-abi3-*linux*.whl"))
-        found = [path for path in found if "musllinux" not in path.name]
+    for wheels in (built_wheels(root), sorted((root / "dist").glob("*.whl"))):
+        found = [path for path in wheels if "-abi3-" in path.name and "musllinux" not in path.name]
         if len(found) == 1:
             return found[0]
     raise GateError("no wheel is built yet, or several are", hint="nox -s wheels, or give --wheel")

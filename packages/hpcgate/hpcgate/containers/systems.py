@@ -82,7 +82,9 @@ def _pulled(image: ForeignImage) -> Container:
         if done.ok:
             return Container(launcher, image.address)
         refusals.append(f"{launcher.program} cannot pull: {done.why}")
-    raise GateError(refusals[-1] if refusals else "neither podman nor docker is installed")
+    # Podman is asked twice where its plain form may not work.
+    distinct = ", ".join(dict.fromkeys(refusals))
+    raise GateError(distinct or "neither podman nor docker is installed")
 
 
 def _use(

@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hpcgate.errors import GateError
+from hpcgate.repo import sha256_file
 
-__all__ = ["SMOKE_SCRIPT", "only_sdist", "unpacked"]
+__all__ = ["OUT", "SMOKE_SCRIPT", "built_wheels", "note_source", "only_sdist", "unpacked"]
 
+OUT = Path("build/wheels/out")
 SMOKE_SCRIPT = Path("tests/smoke/wheel_smoke.py")
 
 
@@ -30,6 +32,30 @@ def only_sdist(root: Path) -> Path:
         names = ", ".join(path.name for path in found) or "none"
         raise GateError(f"dist/ should hold one sdist; found: {names}", hint="nox -s build")
     return found[0]
+
+
+def built_wheels(root: Path) -> list[Path]:
+    """Return the wheels of `nox -s wheels`, if they come from the sdist of today.
+
+    Examples
+    --------
+    >>> built_wheels(find_root())  # doctest: +SKIP
+    [PosixPath('build/wheels/out/mars_earth-2.0.0-cp310-abi3-manylinux_2_35_x86_64.whl')]
+    """
+    source = root / OUT / ".sdist"
+    if not source.is_file() or source.read_text() != sha256_file(only_sdist(root)):
+        return []
+    return sorted((root / OUT).glob("*.whl"))
+
+
+def note_source(root: Path, sdist: Path) -> None:
+    """Write beside the wheels which sdist they come from.
+
+    Examples
+    --------
+    >>> note_source(root, only_sdist(root))  # doctest: +SKIP
+    """
+    (root / OUT / ".sdist").write_text(sha256_file(sdist))
 
 
 @contextlib.contextmanager

@@ -21,13 +21,12 @@ from hpcgate.evidence import Outcome
 from hpcgate.repo import find_root, write_text
 from hpcgate.smoke import Smoke, conclude, exit_status
 from hpcgate.wheels import checks
-from hpcgate.wheels.project import only_sdist, unpacked
+from hpcgate.wheels.project import OUT, note_source, only_sdist, unpacked
 from hpcgate.wheels.ways import LOG, WAYS, BuildError, Way, build
 
 __all__ = ["main", "run"]
 
 CHECK = "wheels"
-OUT = Path("build/wheels/out")
 # The oldest that the NumPy of today runs on; the core itself asks for less (see old-processor).
 OLD_PROCESSORS = ("Nehalem",)
 
@@ -82,6 +81,7 @@ def _build(
     began = time.monotonic()
     with Console(stderr=True).status("wheels (some minutes)"), unpacked(root, sdist) as project:
         built = build(root, project, root / OUT, way, only=only, architectures=architectures)
+    note_source(root, sdist)
     smoke.tools |= built.tools
     smoke.measurements |= built.measurements
     # From nothing: an image of ours that had to be made first is part of it.

@@ -232,20 +232,23 @@ def _remove(engine: Launcher | None, label: str) -> None:
 
 
 def _zig(root: Path, project: Path, out: Path) -> Built:
-    if importlib.util.find_spec("ziglang") is None:
-        raise _NotHere("ziglang is not installed; python3 -m pip install ziglang")
+    for module in ("ziglang", "maturin"):
+        if importlib.util.find_spec(module) is None:
+            raise _NotHere(f"{module} is not installed; python3 -m pip install {module}")
     try:
         rust, _ = rust_toolchain()
     except GateError as error:
         raise _NotHere(str(error)) from None
-    line = ["maturin", "build", "--release", "--zig", "--compatibility", "manylinux2014"]
-    line += ["--offline", "--locked", "--out", str(out)]
-    environment = {**os.environ, "SOURCE_DATE_EPOCH": "315532800"}
+    line = [sys.executable, "-m", "maturin", "build", "--release", "--zig"]
+    line += ["--compatibility", "manylinux2014", "--offline", "--locked", "--out", str(out)]
+    # maturin looks for ziglang in the first Python on PATH.
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "SOURCE_DATE_EPOCH": "315532800"}
     done = run_group(line, environment=environment, folder=project, timeout=_SECONDS, grace=5.0)
     _judge(root, "maturin build --zig", done)
     zig = quiet([sys.executable, "-m", "ziglang", "version"]).stdout.strip()
     tools = {"way": "zig", "zig": zig, "rustc": rust}
-    tools["maturin"] = quiet(["maturin", "--version"]).stdout.split()[-1]
+    tools["maturin"] = metadata.version("maturin")
     return Built("zig", sorted(out.glob("*.whl")), tools, {"build_seconds": done.seconds})
 
 
