@@ -17,7 +17,7 @@ class PyMarsEarth(PythonPackage):
 
     license("Apache-2.0")
 
-    version("2.0.0", sha256="349dc436d211cd7ef27bd6a10989b75a29d87cd1ca5263924affa009dc1215ee")
+    version("2.0.0", sha256="ba3e43fd4d3b2fdc78674f0ec5ac6826bebd40f46130a5732578a058a0986201")
 
     variant("arrow", default=False, description="Install pyarrow, to pass Arrow tables as input")
     variant("plots", default=False, description="Install Matplotlib, to draw models")
