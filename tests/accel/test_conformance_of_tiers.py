@@ -78,7 +78,7 @@ def test_the_sidecar(program):  # noqa: F811
 )
 def test_an_out_that_does_not_fit_is_refused_alike(tier, out):
     if accel.predict.available()[tier]:
-        pytest.skip(accel.predict.available()[tier])
+        pytest.skip(f"the {tier} tier {accel.predict.available()[tier]}")
     model, X = inputs.make("predict", 5)
     outcomes = []
     for which in ("rust", tier):
