@@ -29,6 +29,8 @@ else:
 
 __all__ = ["make_sdist", "make_wheel"]
 
+# Times inside the sdist: what maturin writes by itself, whatever epoch a caller has set.
+_SDIST_EPOCH = 1153704088
 # Times inside the wheel: the oldest a zip archive can hold, so that equal content is equal bytes.
 _EPOCH = 315532800
 
@@ -63,9 +65,8 @@ def make_sdist(root: Path, out: Path) -> Path:
     (project / ".cargo").mkdir()
     (project / ".cargo" / "config.toml").write_text(_CARGO_CONFIG)
     out.mkdir(parents=True, exist_ok=True)
-    printed = _run(
-        ["maturin", "sdist", "--manifest-path", "Cargo.toml", "--out", str(out)], project
-    )
+    command = ["maturin", "sdist", "--manifest-path", "Cargo.toml", "--out", str(out)]
+    printed = _run(command, project, {"SOURCE_DATE_EPOCH": str(_SDIST_EPOCH)})
     return _built(printed, out, ".tar.gz")
 
 

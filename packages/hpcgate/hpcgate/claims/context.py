@@ -113,6 +113,7 @@ def owner(reading: Reading, clause: Clause, inherited: Owner) -> Owner:
         m
         for m in reading.within("others", clause)
         if not _measured_against(reading, m)
+        and not (verb is None and _partner(reading, clause, m))
         and reading.low(m.end) not in _DATA
         and not (reading.low(m.start - 1) in ("of", "from") and reading.low(m.start - 2) in _DATA)
         and (m.start not in reading.inside_terms or m.end - m.start > 1)
@@ -195,6 +196,13 @@ def _measured_against(reading: Reading, match: Match) -> bool:
     if reading.low(before) in ("in", "with", "by") and reading.low(before - 1) == "than":
         return True
     return reading.low(before) in ("than", "over", "versus", "vs", "as")
+
+
+def _partner(reading: Reading, clause: Clause, match: Match) -> bool:
+    """Whether another project is only whom we deal with, as in `exchange of tables with X`."""
+    return reading.low(match.start - 1) in ("with", "to", "from", "into", "and") and any(
+        clause.start <= term.start < match.start for term in reading.terms
+    )
 
 
 def _sent_away(reading: Reading, others: list[Match]) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from hpcgate.claims.clauses import BE, CONDITION, MARKS, NOBODY, PLACES, Clause, Reading, has_or
 from hpcgate.claims.words import Match, word_set
 
-__all__ = ["Clause", "Reading", "denied_spans"]
+__all__ = ["Clause", "Reading", "denied_spans", "none_without"]
 
 _MODALS = word_set("may might could can would")
 _FALLBACK = word_set(
@@ -27,6 +27,7 @@ _EFFECTS = word_set(
     "effect effects influence role place meaning part impact benefit business support sense"
     " anything us it them mars pymars our here anywhere"
 )
+_NONE = word_set("no hardly scarcely barely")
 _EXCEPT = word_set("except besides beyond other apart but")
 
 
@@ -61,7 +62,7 @@ def denied_spans(reading: Reading, clause: Clause) -> Iterator[tuple[int, int]]:
         for place, pair in enumerate(negators)
         if not any(pair[1].start < longer.end for _, longer in negators[:place])
     ]
-    if _cancelled(reading, negators):
+    if _cancelled(reading, negators) or none_without(reading, clause, [m for _, m in negators]):
         return
     for name, match in negators:
         if _conditional(reading, clause, match):
@@ -102,6 +103,20 @@ def _cancelled(reading: Reading, negators: list[tuple[str, Match]]) -> bool:
         len(names) == 2
         and names[0] == "determiner"
         and names[1] not in ("determiner", "prepositional")
+    )
+
+
+def none_without(reading: Reading, clause: Clause, negators: list[Match]) -> bool:
+    """Whether there is none without it: `there is hardly a host on which it does not run`."""
+    if not negators or any(reading.low(m.start) not in _NONE for m in negators):
+        return False
+    place = reading.clauses.index(clause)
+    following = reading.clauses[place + 1 : place + 2]
+    return any(
+        after.link in ("which", "that", "where", "who")
+        and reading.within("verbal", after)
+        and not reading.within("harmless", after)
+        for after in following
     )
 
 

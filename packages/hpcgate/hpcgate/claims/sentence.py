@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from hpcgate.claims.context import Owner, Status, definition, ellipsis, is_quoted, owner
 from hpcgate.claims.replies import answer, lead_status
-from hpcgate.claims.scope import Clause, Reading, denied_spans
+from hpcgate.claims.scope import Clause, Reading, denied_spans, none_without
 from hpcgate.claims.words import Match, word_set
 
 __all__ = ["Said", "judge_sentence"]
@@ -201,6 +201,8 @@ def _refer_back(
             for t in earlier
             if t.status in ("deny", "other") or (t.status == "plan" and now)
         )
+    elif kind != "affirm" and _twice(reading, clause):
+        return
     elif kind == "deny" and clause.link == "which" and said and whose != "other":
         # "..., which the code does not attempt" denies what stands before it.
         said[-1].status = said[-1].status or "deny"
@@ -220,6 +222,12 @@ def _refer_back(
             for thing in said:
                 if thing.match.start >= named and not (levels and thing.declared):
                     thing.status = thing.status or reply
+
+
+def _twice(reading: Reading, clause: Clause) -> bool:
+    """Whether the clause before denies that there is anything without it."""
+    before = reading.clauses[reading.clauses.index(clause) - 1]
+    return none_without(reading, before, reading.within("determiner", before))
 
 
 def _before_colon(reading: Reading, clause: Clause) -> int:
