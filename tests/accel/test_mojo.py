@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+import sysconfig
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +47,7 @@ def test_the_name_of_the_library_is_of_its_source_and_machine(cache):
 
 def test_without_a_compiler_it_says_what_to_install(cache, monkeypatch):
     monkeypatch.setenv("PATH", str(cache))
-    monkeypatch.setattr(mojo.sysconfig, "get_path", lambda _: str(cache))
+    monkeypatch.setattr(sysconfig, "get_path", lambda _: str(cache))
     with pytest.raises(RuntimeError, match="pip install mojo==1"):
         mojo.build()
 
@@ -55,7 +56,7 @@ def test_a_compiler_that_fails_is_told(cache, monkeypatch):
     compiler = cache / "mojo"
     compiler.write_text("#!/bin/sh\necho it does not parse >&2\nexit 1\n")
     compiler.chmod(0o755)
-    monkeypatch.setattr(mojo.sysconfig, "get_path", lambda _: str(cache))
+    monkeypatch.setattr(sysconfig, "get_path", lambda _: str(cache))
     with pytest.raises(RuntimeError, match="it does not parse"):
         mojo.build()
     assert sorted(path.name for path in cache.iterdir()) == ["mojo"]

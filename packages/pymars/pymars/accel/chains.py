@@ -10,12 +10,11 @@ import functools
 import json
 import math
 import os
-import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-__all__ = ["FILE", "FLOOR", "Band", "always", "bands_of", "host_class"]
+__all__ = ["FILE", "FLOOR", "Band", "always", "bands_of", "host_class", "kind"]
 
 FILE = Path(__file__).with_name("chains.json")
 FLOOR = "python"
@@ -51,7 +50,7 @@ def bands_of(function: str, host: str, file: Path = FILE) -> tuple[Band, ...]:
 
 def host_class(file: Path = FILE) -> str:
     """Return the name of this kind of machine, by the rules that the file carries."""
-    system, machine, cpus = platform.system(), platform.machine(), _cpus()
+    (system, machine), cpus = kind(), _cpus()
     for known in _read(file)["host_classes"]:
         least, most = known["cpus"]
         if (known["system"], known["machine"]) == (system, machine) and least <= cpus <= most:
@@ -62,6 +61,16 @@ def host_class(file: Path = FILE) -> str:
 def always() -> str:
     """Say why the floor cannot run: never."""
     return ""
+
+
+def kind() -> tuple[str, str]:
+    """Return system and machine; `platform`, which takes longer to load, is asked where it must."""
+    if hasattr(os, "uname"):
+        known = os.uname()
+        return known.sysname, known.machine
+    import platform
+
+    return platform.system(), platform.machine()
 
 
 def _cpus() -> int:

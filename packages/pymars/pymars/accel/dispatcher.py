@@ -247,9 +247,10 @@ class MultiLangDispatcher:
 
     def _asked(self, tier: Tier) -> str:
         """Return what the probe of a tier says; it is asked once until the next refresh."""
-        if tier.name not in self._reasons:
-            self._reasons[tier.name] = tier.probe()
-        return self._reasons[tier.name]
+        why = self._reasons.get(tier.name)
+        if why is None:
+            why = self._reasons[tier.name] = tier.probe()
+        return why
 
     def _resolve(self) -> tuple[_Call, ...]:
         host = chains.host_class(self._chains_file)

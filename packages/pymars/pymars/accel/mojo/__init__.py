@@ -11,11 +11,6 @@ import ctypes
 import functools
 import hashlib
 import os
-import platform
-import shutil
-import subprocess
-import sysconfig
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pymars.accel.chains import kind
 from pymars.accel.flat import flatten
 
 __all__ = ["build", "design_matrix", "gcv_path", "knot_scan", "library_path", "predict", "probe"]
@@ -40,7 +36,7 @@ def library_path() -> Path:
     home = (
         Path(given) if given else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     )
-    return home / ("" if given else "mars-earth") / f"mojo-{platform.machine()}-{_digest()}.so"
+    return home / ("" if given else "mars-earth") / f"mojo-{kind()[1]}-{_digest()}.so"
 
 
 def probe() -> str:
@@ -60,6 +56,11 @@ def build() -> Path:
     RuntimeError
         If there is no compiler, or it fails.
     """
+    import shutil
+    import subprocess
+    import sysconfig
+    import tempfile
+
     # The compiler stands beside this interpreter where the environment is not activated.
     places = os.pathsep.join((sysconfig.get_path("scripts"), os.environ.get("PATH", os.defpath)))
     compiler = shutil.which("mojo", path=places)
