@@ -16,7 +16,7 @@ from pathlib import Path
 
 from hpcgate.errors import GateError
 
-__all__ = ["Result", "last_line", "quiet", "run_group"]
+__all__ = ["Result", "last_line", "quiet", "run_group", "without_network"]
 
 OUT_OF_TIME = 124
 
@@ -133,6 +133,18 @@ def quiet(line: Sequence[str]) -> subprocess.CompletedProcess[str]:
         )
     except OSError as error:
         return subprocess.CompletedProcess(line, 127, "", f"{line[0]}: {error.strerror}")
+
+
+def without_network() -> tuple[str, ...]:
+    """Return the words that cut the network of a program without a room; none where that fails.
+
+    Examples
+    --------
+    >>> without_network()[:1]  # doctest: +SKIP
+    ('unshare',)
+    """
+    cut = ("unshare", "--map-root-user", "--net", "--")
+    return () if quiet([*cut, "true"]).returncode else cut
 
 
 def last_line(text: str) -> str:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hpcgate.cleanroom.process import Result, quiet, run_group
+from hpcgate.cleanroom.process import Result, quiet, run_group, without_network
 from hpcgate.errors import GateError
 from hpcgate.lanes import conda_rattler
 from hpcgate.repo import read_text, write_text
@@ -182,8 +182,8 @@ def _lay_out(folder: Path, root: Path, logs: Path, *, network: bool) -> Sandbox:
         (folder / "path" / name).symlink_to(found)
     if network:
         return Sandbox(folder, root, logs, "not cut: the channel lies behind it", ())
-    cut = ("unshare", "--map-root-user", "--net", "--")
-    if quiet([*cut, "true"]).returncode:
+    cut = without_network()
+    if not cut:
         return Sandbox(folder, root, logs, "not cut: unshare does not work here", ())
     return Sandbox(folder, root, logs, "cut", cut)
 

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Literal, Protocol, get_args
 
 from hpcgate.cleanroom import PATH, THREADS, EngineName, open_room
-from hpcgate.cleanroom.process import Result, run_group
+from hpcgate.cleanroom.process import Result, run_group, without_network
+from hpcgate.errors import GateError
 
 __all__ = [
     "ENGINES",
@@ -136,8 +137,9 @@ class _Machine:
             "LANG": "C.UTF-8",
             **environment,
         }
-        user = "" if os.geteuid() == 0 else "r"
-        self._cut = ["unshare", f"-{user}n"]
+        self._cut = without_network()
+        if not self._cut:
+            raise GateError("the network cannot be cut here", hint="give another --engine")
 
     def run(
         self,
