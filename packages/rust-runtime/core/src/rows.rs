@@ -164,6 +164,24 @@ impl<'a> Rows<'a> {
             Values::Source(source) => source.copy_column(j, from, out),
         }
     }
+
+    /// Copy rows from `from` on of all columns, as many as each slice takes.
+    pub(crate) fn copy_columns(&self, from: usize, columns: &mut [&mut [f64]]) {
+        // Few rows at a time, so that what is read for one column is still there for the next.
+        const TILE: usize = 64;
+        let length = columns.first().map_or(0, |column| column.len());
+        let tile = match self.values {
+            Values::Source(_) => length,
+            _ if self.row_stride == 1 => length,
+            _ => TILE,
+        };
+        for start in (0..length).step_by(tile.max(1)) {
+            let end = length.min(start + tile);
+            for (j, column) in columns.iter_mut().enumerate() {
+                self.copy_column(j, from + start, &mut column[start..end]);
+            }
+        }
+    }
 }
 
 /// Copy every `stride`th value, widened to float64. A stride of 0 repeats the first.

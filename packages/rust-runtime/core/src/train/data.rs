@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::grid::{self, Segments};
 use super::knots::{Room, Spans};
-use super::workers::Workers;
+use super::workers::{self, Workers};
 use super::{Data, Options};
 use crate::error::Error;
+use crate::rows::Rows;
 use crate::spec::{Feature, When};
 
 /// What a candidate variable is and how a term on it is written.
@@ -75,18 +76,7 @@ impl Prepared {
         }
         let root_weights: Vec<f64> = weights.iter().map(|w| w.sqrt()).collect();
         let responses = responses(data, &rows, &root_weights)?;
-        let mut features = data.features.to_vec();
-        let mut variables = Vec::new();
-        for (j, feature) in features.iter_mut().enumerate() {
-            let column = if rows.len() == data.x.n_rows() {
-                let mut column = vec![0.0; rows.len()];
-                data.x.copy_column(j, 0, &mut column);
-                column
-            } else {
-                rows.iter().map(|&i| data.x.get(i, j)).collect()
-            };
-            add_variables(j, feature, column, &rows, options, &mut variables)?;
-        }
+        let (features, mut variables) = variables(data, &rows, options, workers)?;
         let spans = Spans::new(
             options,
             Room {
@@ -270,15 +260,67 @@ fn responses(data: &Data, rows: &[usize], roots: &[f64]) -> Result<Vec<Vec<f64>>
     Ok(all)
 }
 
-fn add_variables(
+/// The columns of the rows that count.
+fn columns(x: &Rows, rows: &[usize], workers: &Workers) -> Vec<Vec<f64>> {
+    let mut all = vec![vec![0.0; rows.len()]; x.n_columns()];
+    let mut parts: Vec<(usize, Vec<&mut [f64]>)> = Workers::parts(rows.len())
+        .map(|(from, _)| (from, Vec::with_capacity(all.len())))
+        .collect();
+    for column in &mut all {
+        for ((_, pieces), piece) in parts.iter_mut().zip(column.chunks_mut(workers::ROWS)) {
+            pieces.push(piece);
+        }
+    }
+    workers.each(&mut parts, |(from, pieces)| {
+        if rows.len() == x.n_rows() {
+            return x.copy_columns(*from, pieces);
+        }
+        for (j, piece) in pieces.iter_mut().enumerate() {
+            for (slot, &i) in piece.iter_mut().zip(&rows[*from..]) {
+                *slot = x.get(i, j);
+            }
+        }
+    });
+    all
+}
+
+/// The features with what stands in for missing values, and their candidate columns.
+fn variables(
+    data: &Data,
+    rows: &[usize],
+    options: &Options,
+    workers: &Workers,
+) -> Result<(Vec<Feature>, Vec<Variable>), Error> {
+    let mut work: Vec<_> = columns(&data.x, rows, workers)
+        .into_iter()
+        .zip(data.features.to_vec())
+        .enumerate()
+        .map(|(j, (column, feature))| (j, feature, Some(column), Ok(Vec::new())))
+        .collect();
+    workers.each(&mut work, |(j, feature, column, found)| {
+        if let Some(column) = column.take() {
+            *found = variables_of(*j, feature, column, rows, options);
+        }
+    });
+    let (mut features, mut all) = (Vec::new(), Vec::new());
+    for (_, feature, _, found) in work {
+        features.push(feature);
+        all.extend(found?);
+    }
+    Ok((features, all))
+}
+
+fn variables_of(
     j: usize,
     feature: &mut Feature,
     mut column: Vec<f64>,
     rows: &[usize],
     options: &Options,
-    variables: &mut Vec<Variable>,
-) -> Result<(), Error> {
-    if let Some(i) = column.iter().position(|v| !in_range(*v) && !v.is_nan()) {
+) -> Result<Vec<Variable>, Error> {
+    // Values out of range and missing ones are counted first, as counting needs no branch.
+    let n_odd = column.iter().filter(|v| !in_range(**v)).count();
+    let is_wrong = |v: f64| n_odd > 0 && !in_range(v) && !v.is_nan();
+    if let Some(i) = column.iter().position(|v| is_wrong(*v)) {
         return Err(Error::InvalidData(format!(
             "row {} has {} for feature {:?}; inputs are finite and within {:e}",
             rows[i],
@@ -287,7 +329,10 @@ fn add_variables(
             crate::MAX_MAGNITUDE
         )));
     }
-    let n_missing = column.iter().filter(|v| v.is_nan()).count();
+    let n_missing = match n_odd {
+        0 => 0,
+        _ => column.iter().filter(|v| v.is_nan()).count(),
+    };
     let missing: Vec<f64> = match n_missing {
         0 => Vec::new(),
         _ => column.iter().map(|v| f64::from(v.is_nan())).collect(),
@@ -331,6 +376,7 @@ fn add_variables(
             *value = stand_in;
         }
     }
+    let mut variables = Vec::new();
     match &feature.categories {
         None => variables.push(Variable::new(j, Kind::Numeric, column)),
         Some(categories) => {
@@ -349,7 +395,7 @@ fn add_variables(
     if n_missing > 0 {
         variables.push(Variable::new(j, Kind::Missing(When::Missing), missing));
     }
-    Ok(())
+    Ok(variables)
 }
 
 impl Variable {

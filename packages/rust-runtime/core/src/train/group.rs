@@ -6,6 +6,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use mars_earth_dispatch::{Work, dispatch};
+
 use super::data::{Prepared, Variable};
 use super::grid::{Segments, supported};
 use super::knots::{self, Spans};
@@ -119,13 +121,12 @@ impl Values {
         segment: &Segments,
         table: &mut [Sums],
     ) {
-        let (x, centre) = (&variable.values, variable.centre);
-        self.visit(x, products, segment, |at, x, products| {
-            let from_centre = x - centre;
-            for (c, product) in products.iter().enumerate() {
-                table[at][0][c] += product;
-                table[at][1][c] += product * from_centre;
-            }
+        dispatch(Walk {
+            values: self,
+            variable,
+            products,
+            segment,
+            table,
         });
     }
 
@@ -200,6 +201,35 @@ impl Values {
                 each(place, x[row], item);
             }
         }
+    }
+}
+
+/// One walk over the entries, see [`Values::sums`].
+struct Walk<'a> {
+    values: &'a Values,
+    variable: &'a Variable,
+    products: &'a [[f64; 2]],
+    segment: &'a Segments,
+    table: &'a mut [Sums],
+}
+
+impl Work for Walk<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let centre = self.variable.centre;
+        let x = &self.variable.values;
+        self.values
+            .visit(x, self.products, self.segment, |at, x, [a, b]| {
+                let from_centre = x - centre;
+                // All four are read before one is written, so that they move as one.
+                let [[a0, b0], [a1, b1]] = self.table[at];
+                self.table[at] = [
+                    [a0 + a, b0 + b],
+                    [a1 + a * from_centre, b1 + b * from_centre],
+                ];
+            });
     }
 }
 
