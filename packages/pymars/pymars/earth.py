@@ -33,7 +33,7 @@ from pymars.options import (
     yes_or_no,
 )
 from pymars.runtime import Model, design_matrix, load_model, predict, runtime_threads
-from pymars.tables import Table, read_table
+from pymars.tables import Table, check_names, read_table
 
 __all__ = ["Earth", "Fold", "PassStep", "Record"]
 
@@ -261,7 +261,9 @@ class Earth(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             Categorical columns enter by indicator; text columns are refused.
         y : array-like of shape (rows,) or (rows, responses)
         sample_weight : array-like of shape (rows,), optional
-            Not negative; a row of weight 0 is left out.
+            Not negative; a row of weight 0 is left out. Whole numbers are repetitions: a row of
+            weight 3 is three rows, in the GCV and for the distance of knots too. Other weights
+            only say how much a row counts beside others. With `compat="earth"` all weights do.
 
         Returns
         -------
@@ -410,6 +412,8 @@ class Earth(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         The replay itself looks only at the features that the model uses.
         """
         if not isinstance(X, np.ndarray) or X.ndim != 2:
+            if hasattr(self, "feature_names_in_"):
+                check_names(X, self.feature_names_in_)
             return X
         if X.shape[1] != self.n_features_in_:
             raise ShapeMismatchError(

@@ -18,7 +18,7 @@ from pymars.errors import (
     UnknownColumnError,
 )
 
-__all__ = ["Table", "read_columns", "read_rows", "read_table"]
+__all__ = ["Table", "check_names", "read_columns", "read_rows", "read_table"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +113,44 @@ def read_columns(
     given = {id(columns[name]) for name in names}
     copied = sum(c.nbytes for c in read if c.flags.owndata and id(c) not in given)
     return read, copied
+
+
+def check_names(data: Any, known: Sequence[str]) -> None:
+    """Refuse a named table without the columns of a fit, or with them in another order.
+
+    This is scikit-learn's convention for estimators, in its words. Other columns may stand between.
+
+    Raises
+    ------
+    UnknownColumnError
+        If a column is not there.
+    InvalidArgumentError
+        If the columns stand in another order than in the fit.
+    """
+    names = list(data) if isinstance(data, dict) else getattr(data, "columns", None)
+    names = getattr(data, "column_names", names)  # pyarrow has its columns' values there
+    if names is None:
+        return
+    present = [str(name) for name in names]
+    rule = "The feature names should match those that were passed during fit.\n"
+    missing = sorted(set(known) - set(present))
+    if missing:
+        unseen = _listed("Feature names unseen at fit time:\n", sorted(set(present) - set(known)))
+        missed = _listed("Feature names seen at fit time, yet now missing:\n", missing)
+        raise UnknownColumnError(f"{rule}{unseen}{missed}{_nearest(missing, present)}")
+    wanted = set(known)
+    if [name for name in present if name in wanted] != list(known):
+        raise InvalidArgumentError(
+            f"{rule}Feature names must be in the same order as they were in fit.\nPick them by "
+            "X[model.feature_names_in_], or predict with model.export_model(), which finds columns "
+            "by name in any order"
+        )
+
+
+def _listed(heading: str, names: list[str]) -> str:
+    most = 5
+    more = "- ...\n" if len(names) > most else ""
+    return heading + "".join(f"- {name}\n" for name in names[:most]) + more if names else ""
 
 
 class _ArrowColumn(NamedTuple):
@@ -303,14 +341,17 @@ def _recode(
 
 
 def _missing_message(missing: list[str], present: list[str]) -> str:
-    import difflib  # late: only an error needs it
-
-    parts = []
-    for name in missing[:5]:
-        near = difflib.get_close_matches(name, present, n=1)
-        parts.append(f"{name!r}" + (f" (is {near[0]!r} meant?)" if near else ""))
     more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
     return (
-        "The feature names should match those that were passed during fit: "
-        f"there is no column {', '.join(parts)}{more}; the table has {present[:20]}"
+        "The feature names should match those that were passed during fit: there is no column "
+        f"{', '.join(map(repr, missing[:5]))}{more}; the table has {present[:20]}"
+        f"{_nearest(missing, present)}"
     )
+
+
+def _nearest(missing: list[str], present: list[str]) -> str:
+    import difflib  # late: only an error needs it
+
+    near = [(name, difflib.get_close_matches(name, present, n=1)) for name in missing[:5]]
+    meant = [f"{name!r} (is {close[0]!r} meant?)" for name, close in near if close]
+    return f"; {', '.join(meant)}" if meant else ""

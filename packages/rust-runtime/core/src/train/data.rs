@@ -48,6 +48,8 @@ pub(super) struct Prepared {
     pub(super) responses: Vec<Vec<f64>>,
     /// sqrt(weight) of each row.
     pub(super) root_weights: Vec<f64>,
+    /// How often each row counts; empty: once.
+    pub(super) repeats: Vec<f64>,
     /// Features with their imputed values.
     pub(super) features: Vec<Feature>,
 }
@@ -75,26 +77,33 @@ impl Prepared {
             }));
         }
         let root_weights: Vec<f64> = weights.iter().map(|w| w.sqrt()).collect();
+        let repeats = if options.compat {
+            Vec::new()
+        } else {
+            repeats(weights)
+        };
+        let n = total(rows.len(), &repeats);
         let responses = responses(data, &rows, &root_weights)?;
-        let (features, mut variables) = variables(data, &rows, options, workers)?;
+        let (features, mut variables) = variables(data, (&rows, &repeats), options, workers)?;
         let spans = Spans::new(
             options,
             Room {
-                n: rows.len(),
-                n_on: rows.len(),
+                n,
+                n_on: n,
                 p: variables.len(),
                 degree: 1,
             },
         );
         workers.each(&mut variables, |variable| match options.max_bins {
-            Some(bins) => variable.cut_into_bins(spans, bins),
+            Some(bins) => variable.cut_into_bins(spans, bins, &repeats),
             None if options.linpreds.contains(&variable.feature) => variable.leave_whole(),
-            None => variable.place_knots(spans, options),
+            None => variable.place_knots(spans, options, &repeats),
         });
         Ok(Prepared {
             variables,
             responses,
             root_weights,
+            repeats,
             features,
         })
     }
@@ -124,18 +133,37 @@ impl Prepared {
         }
     }
 
-    /// Standard deviation of a response, without weights.
+    /// Standard deviation of a response; weights that are not repetitions do not count.
     pub(super) fn deviation(&self, weighted: &[f64]) -> f64 {
         let rows = weighted.iter().zip(&self.root_weights);
         let y: Vec<f64> = rows.map(|(y, root)| y / root).collect();
-        let centre = mean(&y);
-        let squares: f64 = y.iter().map(|y| (y - centre).powi(2)).sum();
-        (squares / (y.len() as f64 - 1.0)).sqrt()
+        let n = self.n() as f64;
+        let repeat = |i: usize| self.repeats.get(i).copied().unwrap_or(1.0);
+        let centre = match self.repeats.is_empty() {
+            true => mean(&y),
+            false => y.iter().zip(&self.repeats).map(|(y, r)| y / n * r).sum(),
+        };
+        let each = y.iter().enumerate();
+        let squares: f64 = each.map(|(i, y)| repeat(i) * (y - centre).powi(2)).sum();
+        (squares / (n - 1.0)).sqrt()
     }
 
-    /// Rows that count.
+    /// Rows that count, each as often as it is repeated.
     pub(super) fn n(&self) -> usize {
+        total(self.length(), &self.repeats)
+    }
+
+    /// Rows of every column.
+    pub(super) fn length(&self) -> usize {
         self.root_weights.len()
+    }
+
+    /// How many rows these are, repetitions counted.
+    pub(super) fn count(&self, rows: impl Iterator<Item = usize>) -> usize {
+        match self.repeats.is_empty() {
+            true => rows.count(),
+            false => rows.map(|row| self.repeats[row] as usize).sum(),
+        }
     }
 
     /// Weighted sum of squares around the weighted mean, summed over responses.
@@ -237,6 +265,25 @@ fn kept_rows(
     Ok((rows, all))
 }
 
+/// Whole numbers are repetitions: a row of weight 3 is three rows. Other weights say how much a row
+/// counts beside others, and no more. Empty: every row counts once.
+fn repeats(weights: Vec<f64>) -> Vec<f64> {
+    let is_whole = weights.iter().all(|w| w.fract() == 0.0);
+    let is_one = weights.iter().all(|&w| w == 1.0);
+    if is_one || !is_whole || weights.iter().sum::<f64>() > f64::from(u32::MAX) {
+        return Vec::new();
+    }
+    weights
+}
+
+/// Rows, repetitions counted.
+fn total(rows: usize, repeats: &[f64]) -> usize {
+    match repeats.is_empty() {
+        true => rows,
+        false => repeats.iter().sum::<f64>() as usize,
+    }
+}
+
 fn responses(data: &Data, rows: &[usize], roots: &[f64]) -> Result<Vec<Vec<f64>>, Error> {
     let mut all = Vec::with_capacity(data.y.n_columns());
     for k in 0..data.y.n_columns() {
@@ -287,7 +334,7 @@ fn columns(x: &Rows, rows: &[usize], workers: &Workers) -> Vec<Vec<f64>> {
 /// The features with what stands in for missing values, and their candidate columns.
 fn variables(
     data: &Data,
-    rows: &[usize],
+    (rows, repeats): (&[usize], &[f64]),
     options: &Options,
     workers: &Workers,
 ) -> Result<(Vec<Feature>, Vec<Variable>), Error> {
@@ -299,7 +346,7 @@ fn variables(
         .collect();
     workers.each(&mut work, |(j, feature, column, found)| {
         if let Some(column) = column.take() {
-            *found = variables_of(*j, feature, column, rows, options);
+            *found = variables_of(*j, feature, column, (rows, repeats), options);
         }
     });
     let (mut features, mut all) = (Vec::new(), Vec::new());
@@ -314,7 +361,7 @@ fn variables_of(
     j: usize,
     feature: &mut Feature,
     mut column: Vec<f64>,
-    rows: &[usize],
+    (rows, repeats): (&[usize], &[f64]),
     options: &Options,
 ) -> Result<Vec<Variable>, Error> {
     // Values out of range and missing ones are counted first, as counting needs no branch.
@@ -367,9 +414,9 @@ fn variables_of(
     }
     if options.allow_missing {
         let stand_in = if feature.categories.is_some() {
-            most_frequent(&column)
+            most_frequent(&column, repeats)
         } else {
-            median(&column)
+            median(&column, repeats)
         };
         feature.impute = Some(stand_in);
         for value in column.iter_mut().filter(|value| value.is_nan()) {
@@ -414,7 +461,7 @@ impl Variable {
     }
 
     /// Tell where knots may lie, or sort the rows where each parent has its own grid.
-    fn place_knots(&mut self, spans: Spans, options: &Options) {
+    fn place_knots(&mut self, spans: Spans, options: &Options, repeats: &[f64]) {
         if options.compat {
             self.order = grid::falling(&self.values);
             // R sorts upwards and walks down, so the last of equal rows comes first.
@@ -427,7 +474,7 @@ impl Variable {
         if options.compat || self.kind != Kind::Numeric {
             return self.leave_whole();
         }
-        let grid = grid::exact(&self.values, spans);
+        let grid = grid::exact(&self.values, spans, repeats);
         self.knots = Arc::new(grid.knots);
         self.segment = grid.segment;
     }
@@ -438,12 +485,12 @@ impl Variable {
     }
 
     /// Put every row into a bin; an indicator has one for each value.
-    fn cut_into_bins(&mut self, spans: Spans, bins: usize) {
+    fn cut_into_bins(&mut self, spans: Spans, bins: usize, repeats: &[f64]) {
         let grid = match self.kind {
-            Kind::Numeric => grid::binned(&self.values, spans, bins),
+            Kind::Numeric => grid::binned(&self.values, spans, bins, repeats),
             _ => grid::between(&self.values, vec![0.0]),
         };
-        self.means = grid.means(&self.values);
+        self.means = grid.means(&self.values, repeats);
         self.knots = Arc::new(grid.knots);
         self.segment = grid.segment;
     }
@@ -476,20 +523,41 @@ fn sum(values: &[f64]) -> f64 {
     rest + lanes.iter().sum::<f64>()
 }
 
+/// The values that are there, rising, each with how often it counts.
+fn there(column: &[f64], repeats: &[f64]) -> Vec<(f64, f64)> {
+    let repeat = |i: usize| repeats.get(i).copied().unwrap_or(1.0);
+    let mut there: Vec<(f64, f64)> = column
+        .iter()
+        .enumerate()
+        .filter(|(_, value)| !value.is_nan())
+        .map(|(i, &value)| (value, repeat(i)))
+        .collect();
+    there.sort_unstable_by(|(a, _), (b, _)| a.total_cmp(b));
+    there
+}
+
 /// Lower median of the values that are there: a value of the data, so it needs no rounding.
-fn median(column: &[f64]) -> f64 {
-    let mut there: Vec<f64> = column.iter().copied().filter(|v| !v.is_nan()).collect();
-    there.sort_unstable_by(f64::total_cmp);
-    there[(there.len() - 1) / 2]
+fn median(column: &[f64], repeats: &[f64]) -> f64 {
+    let there = there(column, repeats);
+    let half = there.iter().map(|(_, count)| count).sum::<f64>() / 2.0;
+    let mut below = 0.0;
+    let mut reaches_half = |(_, count): &&(f64, f64)| {
+        below += count;
+        below >= half
+    };
+    there
+        .iter()
+        .find(|item| reaches_half(item))
+        .map_or(0.0, |&(value, _)| value)
 }
 
 /// Most frequent value, the smallest of equals.
-fn most_frequent(column: &[f64]) -> f64 {
-    let mut there: Vec<f64> = column.iter().copied().filter(|v| !v.is_nan()).collect();
-    there.sort_unstable_by(f64::total_cmp);
+fn most_frequent(column: &[f64], repeats: &[f64]) -> f64 {
+    let there = there(column, repeats);
+    let count = |run: &[(f64, f64)]| run.iter().map(|(_, count)| count).sum::<f64>();
     there
-        .chunk_by(|a, b| a == b)
+        .chunk_by(|(a, _), (b, _)| a == b)
         .rev()
-        .max_by_key(|run| run.len())
-        .map_or(0.0, |run| run[0])
+        .max_by(|a, b| count(a).total_cmp(&count(b)))
+        .map_or(0.0, |run| run[0].0)
 }

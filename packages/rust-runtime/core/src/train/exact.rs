@@ -45,8 +45,9 @@ impl Engine for Exact<'_> {
 
     fn n_on(&self, term: usize) -> usize {
         let of_term = self.waiting.iter().filter(|(waiting, _)| *waiting == term);
-        let values = of_term.flat_map(|(_, column)| column);
-        values.filter(|&&p| p != 0.0).count()
+        let values = of_term.flat_map(|(_, column)| column.iter().enumerate());
+        let on = values.filter(|&(_, &p)| p != 0.0);
+        self.prepared.count(on.map(|(row, _)| row))
     }
 
     fn open(&mut self, parents: &[usize], variables: &[usize], spans: &[Spans]) {
@@ -90,7 +91,7 @@ impl Engine for Exact<'_> {
     fn add(&mut self, (g, b, side): Place, factors: &[Factor], may_be_parents: bool) -> Vec<bool> {
         let group = &self.groups[g];
         let variable = &self.prepared.variables[group.blocks[b].variable];
-        let parent_values = group.values.column(side, self.prepared.n());
+        let parent_values = group.values.column(side, self.prepared.length());
         let columns: Vec<Vec<f64>> = factors
             .iter()
             .map(|factor| factor.column(&parent_values, variable))

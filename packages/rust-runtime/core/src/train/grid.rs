@@ -24,12 +24,13 @@ pub(super) struct Grid {
 
 impl Grid {
     /// The mean of the values of each segment; 0 where there are none.
-    pub(super) fn means(&self, values: &[f64]) -> Vec<f64> {
+    pub(super) fn means(&self, values: &[f64], repeats: &[f64]) -> Vec<f64> {
         let mut sums = vec![(0.0, 0.0); self.knots.len() + 1];
         for (row, x) in values.iter().enumerate() {
             let (sum, count) = &mut sums[self.segment.get(row)];
-            *sum += x;
-            *count += 1.0;
+            let times = repeats.get(row).copied().unwrap_or(1.0);
+            *sum += times * x;
+            *count += times;
         }
         let mean = |(sum, count): (f64, f64)| if count > 0.0 { sum / count } else { 0.0 };
         sums.into_iter().map(mean).collect()
@@ -84,23 +85,24 @@ impl Segments {
 /// With e the end zone, the first knot comes after e + ceil(((n - 2e - 1) mod minspan) / 2) rows and the
 /// next after every minspan, always at the next lower value. Without room for two end zones there
 /// is one knot, in the middle.
-pub(super) fn exact(values: &[f64], spans: Spans) -> Grid {
-    shared(values, spans, MOST_KNOTS)
+pub(super) fn exact(values: &[f64], spans: Spans, repeats: &[f64]) -> Grid {
+    shared(values, spans, MOST_KNOTS, repeats)
 }
 
 /// At most `bins` - 1 knots at quantiles; of many rows, every k-th tells where these lie.
-pub(super) fn binned(values: &[f64], spans: Spans, bins: usize) -> Grid {
+pub(super) fn binned(values: &[f64], spans: Spans, bins: usize, repeats: &[f64]) -> Grid {
     let every = values.len().div_ceil(SAMPLE);
     if every == 1 {
-        return shared(values, spans, bins - 1);
+        return shared(values, spans, bins - 1, repeats);
     }
     let sample: Vec<f64> = values.iter().copied().step_by(every).collect();
+    let repeats: Vec<f64> = repeats.iter().copied().step_by(every).collect();
     let spans = Spans {
         minspan: spans.minspan.div_ceil(every),
         endspan: spans.endspan.div_ceil(every),
         ..spans
     };
-    between(values, shared(&sample, spans, bins - 1).knots)
+    between(values, shared(&sample, spans, bins - 1, &repeats).knots)
 }
 
 /// The grid of given knots, from the top.
@@ -167,19 +169,22 @@ fn find<S>(
     }
 }
 
-fn shared(values: &[f64], spans: Spans, most_knots: usize) -> Grid {
+/// `repeats` tells how often each row counts; empty: once.
+fn shared(values: &[f64], spans: Spans, most_knots: usize, repeats: &[f64]) -> Grid {
     let order = falling(values);
-    let n = order.len();
+    let times = |row: usize| repeats.get(row).map_or(1, |times| *times as usize);
+    let n: usize = order.iter().map(|&row| times(row as usize)).sum();
     let wanted = Counter::new(n, spans, n.div_ceil(most_knots));
     let mut grid = Grid {
         knots: Vec::new(),
-        segment: Segments::zeros(n, n / wanted.step + 1),
+        segment: Segments::zeros(order.len(), order.len().min(n / wanted.step + 1)),
     };
     let mut next = wanted.first;
-    for (position, pair) in order.windows(2).enumerate() {
+    let mut above = 0;
+    for pair in order.windows(2) {
         let (row, below) = (pair[0] as usize, pair[1] as usize);
         grid.segment.set(row, grid.knots.len());
-        let above = position + 1;
+        above += times(row);
         let is_border = values[row] != values[below];
         if is_border && above >= next && n - above >= wanted.end {
             grid.knots.push(values[below]);

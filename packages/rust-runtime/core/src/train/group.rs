@@ -26,10 +26,12 @@ pub(super) struct Values {
     weighted: Vec<f64>,
     /// Which parent an entry belongs to; empty for one parent.
     side: Vec<u8>,
+    /// How often the row of an entry counts, 0 where the entry is zero; empty: once.
+    repeats: Vec<f64>,
 }
 
 impl Values {
-    pub(super) fn new(columns: &[&[f64]]) -> Self {
+    pub(super) fn new(columns: &[&[f64]], repeats: &[f64]) -> Self {
         let n = columns[0].len();
         let value = |i: usize| columns.iter().map(|c| c[i]).sum::<f64>();
         let counts = (0..n).filter(|&i| value(i) != 0.0).count();
@@ -46,7 +48,12 @@ impl Values {
                 .collect(),
             _ => Vec::new(),
         };
+        let times = |i: usize| if value(i) != 0.0 { repeats[i] } else { 0.0 };
         Values {
+            repeats: match repeats.is_empty() {
+                true => Vec::new(),
+                false => (0..length).map(|k| times(all(k))).collect(),
+            },
             weighted: (0..length).map(|k| value(all(k))).collect(),
             side,
             rows,
@@ -138,6 +145,7 @@ impl Values {
         segment: &Segments,
         table: &mut [[f64; 4]],
     ) {
+        let once = self.repeats.is_empty();
         self.visit(x, &self.weighted, segment, |at, x, p| {
             let (squared, d) = (p * p, x - origins[at]);
             let first = squared * d;
@@ -145,8 +153,13 @@ impl Values {
             sums[0] += squared;
             sums[1] += first;
             sums[2] += first * d;
-            sums[3] += f64::from(*p != 0.0);
+            sums[3] += f64::from(once && *p != 0.0);
         });
+        if !once {
+            self.visit(x, &self.repeats, segment, |at, _, times| {
+                table[at][3] += times;
+            });
+        }
     }
 
     /// Call `each(place, x, item)` for entries, with the place of segment and side in a table; each
@@ -283,7 +296,7 @@ impl Group {
         grids: Grids,
         (prepared, frame, workers): (&Prepared, &Frame, &Workers),
     ) -> Self {
-        let values = Values::new(columns);
+        let values = Values::new(columns, &prepared.repeats);
         let marks: Vec<u8> = match (grids, columns) {
             (Grids::Shared, _) => Vec::new(),
             (_, [first, second]) => {

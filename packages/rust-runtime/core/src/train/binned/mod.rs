@@ -272,7 +272,7 @@ impl<'a> Binned<'a> {
 
     fn other(&self, vector: Option<usize>) -> Other<'_> {
         match vector.map(|b| &self.vectors[b]) {
-            None => Other::Count,
+            None => Other::Count(&self.prepared.repeats),
             Some(b) if b.has_parts => Other::Parts(b.scaled()),
             Some(b) => Other::Whole(b.scaled()),
         }
@@ -306,10 +306,9 @@ impl Engine for Binned<'_> {
     fn n_on(&self, term: usize) -> usize {
         let part = self.terms[term].values;
         let [positive, negative] = part.share.map(|share| share != 0.0);
-        let values = self.vectors[part.vector].values.iter();
-        values
-            .filter(|&&u| (positive & (u > 0.0)) | (negative & (u < 0.0)))
-            .count()
+        let values = self.vectors[part.vector].values.iter().enumerate();
+        let on = values.filter(|&(_, &u)| (positive & (u > 0.0)) | (negative & (u < 0.0)));
+        self.prepared.count(on.map(|(row, _)| row))
     }
 
     fn open(&mut self, parents: &[usize], variables: &[usize], spans: &[Spans]) {

@@ -30,15 +30,15 @@ pub(super) enum Other<'a> {
     Parts(Scaled<'a>),
     /// A vector that nothing takes apart.
     Whole(Scaled<'a>),
-    /// Count the rows where the first vector is not zero.
-    Count,
+    /// Count the rows where the first vector is not zero, each so often; empty: once.
+    Count(&'a [f64]),
 }
 
 impl Other<'_> {
     fn width(&self) -> usize {
         match self {
             Other::Parts(_) => 2,
-            Other::Whole(_) | Other::Count => 1,
+            Other::Whole(_) | Other::Count(_) => 1,
         }
     }
 }
@@ -107,7 +107,7 @@ pub(super) fn fill(job: &Job, workers: &Workers) -> Tables {
         let products = match other {
             Other::Parts(_) => Products::Parts,
             Other::Whole(_) => Products::Whole,
-            Other::Count => Products::Counts,
+            Other::Count(_) => Products::Counts,
         };
         places.push((width, products));
         width += other.width();
@@ -159,7 +159,7 @@ fn fill_chunk<const WIDTH: usize>(
     let lengths = job.others.iter().flat_map(|other| match other {
         Other::Parts(b) => vec![job.a.scale * b.scale; 2],
         Other::Whole(b) => vec![job.a.scale * b.scale],
-        Other::Count => vec![1.0],
+        Other::Count(_) => vec![1.0],
     });
     for (k, scale) in lengths.enumerate() {
         for sums in &mut total {
@@ -236,9 +236,15 @@ fn multiply<const WIDTH: usize>(
                     out[place] = (a.abs() * scale * b) as f32;
                 }
             }
-            Other::Count => {
+            Other::Count(repeats) => {
                 for (out, &a) in products.iter_mut().zip(a) {
                     out[place] = f32::from(u8::from(a != 0.0));
+                }
+                for (out, &times) in products
+                    .iter_mut()
+                    .zip(repeats.iter().skip(from).take(to - from))
+                {
+                    out[place] *= times as f32;
                 }
             }
         }

@@ -163,7 +163,7 @@ impl<'a> Pass<'a> {
         let chain = weighted.then(|| {
             let mut chain = Frame::new(&[]);
             chain.dependent = DEPENDENT;
-            chain.push(vec![vec![1.0; prepared.n()]], workers);
+            chain.push(vec![vec![1.0; prepared.length()]], workers);
             chain
         });
         let unit = match &prepared.responses[..] {
