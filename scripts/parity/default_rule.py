@@ -27,7 +27,7 @@ from hpcgate.evidence import host_class
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORD = ROOT / "docs" / "benchmarks" / "default_rule.json"
-SEEDS = 5
+SEEDS = 25
 UNSEEN = 5_000
 
 # (X, y, X unseen, y unseen, weights or None)
