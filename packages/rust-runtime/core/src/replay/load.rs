@@ -34,7 +34,6 @@ pub(super) fn load<const G: usize>(
                 n,
                 raw,
             );
-            ahead(data, row_stride, column_stride, from + n);
         }
         Values::F32(data) => {
             transpose(
@@ -45,7 +44,6 @@ pub(super) fn load<const G: usize>(
                 n,
                 raw,
             );
-            ahead(data, row_stride, column_stride, from + n);
         }
         Values::Source(source) => {
             for (tile, &feature) in raw.iter_mut().zip(&program.features) {
@@ -123,11 +121,56 @@ fn four_columns<T: Copy + Into<f64>, const G: usize>(
     }
 }
 
-/// Fetch the rows of the next tile while this one is worked on, if they lie together.
-#[inline(always)]
-fn ahead<T>(data: &[T], row_stride: usize, column_stride: usize, from: usize) {
-    if column_stride == 1 && row_stride <= WIDEST {
-        let end = data.len().min((from + ROWS) * row_stride);
-        prefetch(&data[end.min(from * row_stride)..end]);
+/// The rows of the next tile, to be fetched while this one is worked on: some at each step, as the
+/// processor waits when it is asked for many at once.
+pub(super) struct Ahead<'a> {
+    rest: Rest<'a>,
+    /// Values of a step.
+    share: usize,
+}
+
+enum Rest<'a> {
+    F64(&'a [f64]),
+    F32(&'a [f32]),
+}
+
+impl<'a> Ahead<'a> {
+    /// The tile from row `from` on, if its rows lie together, in so many steps.
+    #[inline(always)]
+    pub(super) fn of<const G: usize>(rows: &Rows<'a>, from: usize, steps: usize) -> Self {
+        let (values, row_stride, column_stride) = rows.parts();
+        let together = column_stride == 1 && row_stride <= WIDEST;
+        let part = |length: usize| {
+            let end = length.min((from + G * LANES) * row_stride);
+            (from * row_stride).min(end)..end
+        };
+        let rest = match values {
+            Values::F64(data) if together => Rest::F64(&data[part(data.len())]),
+            Values::F32(data) if together => Rest::F32(&data[part(data.len())]),
+            _ => Rest::F64(&[]),
+        };
+        let length = match rest {
+            Rest::F64(rest) => rest.len(),
+            Rest::F32(rest) => rest.len(),
+        };
+        // A line of the cache holds so many float32 values, or half as many float64 ones.
+        let share = length.div_ceil(steps.max(1)).next_multiple_of(16);
+        Ahead { rest, share }
     }
+
+    /// Fetch the next step's.
+    #[inline(always)]
+    pub(super) fn fetch(&mut self) {
+        match &mut self.rest {
+            Rest::F64(rest) => fetch(rest, self.share),
+            Rest::F32(rest) => fetch(rest, self.share),
+        }
+    }
+}
+
+#[inline(always)]
+fn fetch<T>(rest: &mut &[T], share: usize) {
+    let (now, later) = rest.split_at(share.min(rest.len()));
+    prefetch(now);
+    *rest = later;
 }

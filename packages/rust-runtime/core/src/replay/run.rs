@@ -5,7 +5,7 @@ use std::cell::Cell;
 use mars_earth_dispatch::Work;
 
 use super::Output;
-use super::load::load;
+use super::load::{Ahead, load};
 use super::program::{Product, Program, Shape, Step, Term, Value};
 use super::tile::{
     Groups, LANES, Left, Linear, Right, Tile, add, add_child, add_constant, add_scaled, add_two,
@@ -91,18 +91,24 @@ impl<const G: usize> Work for Part<'_, G> {
             let (from, n) = (self.from + t * G * LANES, out.len() / width);
             let on = Groups::holding(n);
             load(program, self.rows, from, n, &mut scratch.inputs);
+            let steps = if one_sum {
+                program.sum.len()
+            } else {
+                program.nodes.len()
+            };
+            let ahead = Ahead::of::<G>(self.rows, from + n, steps);
             if one_sum {
                 if !program.nan_shows {
                     check(plan, &scratch.inputs, self.rows, from, n)?;
                 }
-                let sum = add_up(on, program, &scratch.inputs, &mut scratch.slots);
+                let sum = add_up(on, program, &scratch.inputs, &mut scratch.slots, ahead);
                 if program.nan_shows && any_nan(&sum, n) {
                     check(plan, &scratch.inputs, self.rows, from, n)?;
                 }
                 out.copy_from_slice(&sum.rows()[..n]);
             } else {
                 check(plan, &scratch.inputs, self.rows, from, n)?;
-                each_node(on, self.output, plan, scratch, out);
+                each_node(on, self.output, plan, scratch, out, ahead);
             }
             if let (Output::Responses, Some(link)) = (self.output, plan.link) {
                 out.chunks_exact_mut(width)
@@ -120,9 +126,11 @@ fn add_up<const G: usize>(
     program: &Program,
     inputs: &[Tile<G>],
     slots: &mut [Tile<G>],
+    mut ahead: Ahead,
 ) -> Tile<G> {
     let mut sum = Tile::ZERO;
     for step in &program.sum {
+        ahead.fetch();
         match step {
             Step::Constant(c) => {
                 add_constant(on, &mut sum, *c);
@@ -202,10 +210,12 @@ fn each_node<const G: usize>(
     plan: &Plan,
     scratch: &mut Scratch<G>,
     out: &mut [f64],
+    mut ahead: Ahead,
 ) {
     let width = output.width(plan);
     scratch.sums.fill(Tile::ZERO);
     for node in &plan.program.nodes {
+        ahead.fetch();
         let value = evaluate(on, node, &scratch.inputs, &scratch.slots);
         if let Some(slot) = node.slot {
             scratch.slots[slot] = value;
