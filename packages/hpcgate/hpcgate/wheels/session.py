@@ -21,6 +21,7 @@ from hpcgate.evidence import Outcome
 from hpcgate.repo import find_root, write_text
 from hpcgate.smoke import Smoke, conclude, exit_status
 from hpcgate.wheels import checks
+from hpcgate.wheels.cross import TARGETS, target_of
 from hpcgate.wheels.project import OUT, note_source, only_sdist, unpacked
 from hpcgate.wheels.ways import LOG, WAYS, BuildError, Way, build
 
@@ -58,6 +59,14 @@ def run(
     >>> run(find_root())  # doctest: +SKIP
     'pass'
     """
+    # This machine's own wheels are one check; those for another architecture are one each.
+    check, command = CHECK, f"nox -s {CHECK}"
+    if way == "cross":
+        target_of(architectures)
+        check, command = (
+            f"{CHECK}-{architectures}",
+            f"{command} -- --way cross --archs {architectures}",
+        )
     sdist, smoke, wheels = only_sdist(root), Smoke(), list[Path]()
     try:
         wheels = _build(smoke, root, sdist, way, only, architectures)
@@ -71,8 +80,16 @@ def run(
         smoke.unavailable = str(error)
     write_text(root / LOG.with_name("wheels-use.log"), "\n".join(smoke.log))
     title = ", ".join(path.name for path in wheels) or sdist.name
-    subjects = [sdist, *wheels]
-    return conclude(smoke, root, subjects, CHECK, title=title, logs=f"log {LOG}", recorded=recorded)
+    return conclude(
+        smoke,
+        root,
+        [sdist, *wheels],
+        check,
+        title=title,
+        logs=f"log {LOG}",
+        command=command,
+        recorded=recorded,
+    )
 
 
 def _build(
@@ -95,17 +112,31 @@ def _build(
 
 
 def _use(smoke: Smoke, root: Path, wheels: Sequence[Path], engine: EngineName) -> None:
-    """Use the abi3 wheel of this machine where nothing can be built, and on old processors."""
+    """Use each abi3 wheel where nothing can be built: this machine's on old processors too."""
     if platform.system() != "Linux":
         return  # cibuildwheel has used it in an environment of its own
     for wheel in wheels:
-        try:
-            checks.refuse_foreign(wheel)
-        except GateError:
-            continue  # musllinux, or another architecture: used in its own image
-        if "-abi3-" in wheel.name:
-            old = OLD_PROCESSORS if platform.machine() == "x86_64" else ()
-            smoke_wheel.examine(smoke, root, wheel, engine, processors=old)
+        machine = next((name for name in _rooms() if checks.fits(wheel, name)), None)
+        if machine is None or "-abi3-" not in wheel.name:
+            continue  # musllinux: used in its own image
+        image, provided = _rooms()[machine]
+        old = OLD_PROCESSORS if machine == platform.machine() == "x86_64" else ()
+        smoke_wheel.examine(
+            smoke,
+            root,
+            wheel,
+            engine,
+            image=image,
+            processors=old,
+            machine=machine,
+            provided=provided,
+        )
+
+
+def _rooms() -> dict[str, tuple[str, bool]]:
+    """Return the room in which a wheel of each architecture is used; ours need no emulator."""
+    others = {name: (target.room, target.provided) for name, target in TARGETS.items()}
+    return {**others, platform.machine(): (smoke_wheel.IMAGE, False)}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
