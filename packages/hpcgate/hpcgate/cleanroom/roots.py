@@ -128,6 +128,8 @@ def _bootstrap(image: Image, archive: Path, log: Path) -> None:
     for setting in quiet(["apt-config", "dump", "--format", '%f "%v";%n']).stdout.splitlines():
         if re.fullmatch(r'Acquire::(https?::|Check-)\S+ ".+";', setting):
             line += [f"--aptopt={setting}"]
+    # A root that is half made is thrown away, so no file needs to reach the disk before the next.
+    line += ["--dpkgopt=force-unsafe-io"]
     line += [f"--dpkgopt=path-exclude={pattern}" for pattern in image.left_out]
     line += [image.suite, str(archive), *_mirrors(image)]
     done = run_group(line, environment=dict(os.environ), timeout=_SECONDS, grace=10.0)
