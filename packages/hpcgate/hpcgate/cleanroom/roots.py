@@ -109,6 +109,7 @@ def make_root(name: str, image: Image, checkout: Path) -> Root:
             raise GateError("mmdebstrap is not installed", hint="apt-get install mmdebstrap")
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".making-") as temporary:
+            Path(temporary).chmod(0o755)  # apt reads its scratch as another user
             archive, made = Path(temporary) / "root.tar", Path(temporary) / "made"
             _bootstrap(image, archive, checkout / "build" / "logs" / f"root-{name}.log")
             _unpack(archive, made)
@@ -132,7 +133,9 @@ def _bootstrap(image: Image, archive: Path, log: Path) -> None:
     line += ["--dpkgopt=force-unsafe-io"]
     line += [f"--dpkgopt=path-exclude={pattern}" for pattern in image.left_out]
     line += [image.suite, str(archive), *_mirrors(image)]
-    done = run_group(line, environment=dict(os.environ), timeout=_SECONDS, grace=10.0)
+    # Its scratch goes with the archive's folder, also when it is killed before it has cleaned up.
+    environment = {**os.environ, "TMPDIR": str(archive.parent)}
+    done = run_group(line, environment=environment, timeout=_SECONDS, grace=10.0)
     write_text(log, done.stdout + done.stderr)
     if not done.ok:
         errors = re.findall(r"^E: (.*)$", done.stderr, re.MULTILINE)
