@@ -125,6 +125,23 @@ def test_wheels_of_another_sdist_are_not_taken(checkout: Path) -> None:
     assert built_wheels(checkout) == []
 
 
+def test_an_sdist_that_is_not_the_same_twice_fails(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (checkout / "build").mkdir()
+    for content, same in ((only_sdist(checkout).read_bytes(), True), (b"another", False)):
+
+        def again(root: Path, out: Path, written: bytes = content) -> Path:
+            (out / "sdist").write_bytes(written)
+            return out / "sdist"
+
+        monkeypatch.setattr(session, "make_sdist", again)
+        smoke = Smoke()
+        session._twice(smoke, checkout, only_sdist(checkout))
+        assert [test.passed for test in smoke.tests] == [same]
+    assert list((checkout / "build").iterdir()) == []
+
+
 # The way
 
 

@@ -7,6 +7,7 @@ import argparse
 import os
 import platform
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +19,8 @@ from hpcgate import smoke_wheel
 from hpcgate.cleanroom import EngineName
 from hpcgate.errors import GateError
 from hpcgate.evidence import Outcome
-from hpcgate.repo import find_root, write_text
+from hpcgate.repo import find_root, sha256_file, write_text
+from hpcgate.sdist import make_sdist
 from hpcgate.smoke import Smoke, conclude, exit_status
 from hpcgate.wheels import checks
 from hpcgate.wheels.cross import TARGETS, target_of
@@ -30,6 +32,8 @@ __all__ = ["main", "run"]
 CHECK = "wheels"
 # The oldest that the NumPy of today runs on; the core itself asks for less (see old-processor).
 OLD_PROCESSORS = ("Nehalem",)
+# What the ways that need no registry leave to the workflow.
+NOT_BUILT = "musllinux, cp314t: Debian has neither Rust's library for musl nor that Python"
 
 
 def run(
@@ -73,6 +77,7 @@ def run(
         for wheel in wheels:
             checks.check(smoke, wheel)
         checks.check_metadata(smoke, [sdist, *wheels])
+        _twice(smoke, root, sdist)
         _use(smoke, root, wheels, engine)
     except BuildError as error:
         smoke.add("builds", False, str(error))
@@ -105,10 +110,22 @@ def _build(
     smoke.measurements["wheel_seconds"] = round(time.monotonic() - began, 3)
     if hasattr(os, "getloadavg"):
         smoke.measurements["load_average"] = round(os.getloadavg()[1], 2)
-    for refusal in built.refused:
-        smoke.log.append(f"== not here: {refusal}")
+    if built.refused:
+        smoke.tools["not here"] = "; ".join(built.refused)
+    if built.way in ("own", "zig", "cross"):
+        smoke.tools["not built"] = NOT_BUILT
     smoke.add(f"builds-by-{built.way}", bool(built.wheels), f"{len(built.wheels)} wheels")
+    if built.offline:
+        smoke.add("builds-without-network", True, "the crates of the sdist suffice")
     return built.wheels
+
+
+def _twice(smoke: Smoke, root: Path, sdist: Path) -> None:
+    """Build the sdist again: the bytes must be the same."""
+    with tempfile.TemporaryDirectory(dir=root / "build") as folder:
+        again = make_sdist(root, Path(folder))
+        digest, same = sha256_file(again), sha256_file(again) == sha256_file(sdist)
+    smoke.add("sdist-twice-is-the-same-bytes", same, f"sha256 {digest}")
 
 
 def _use(smoke: Smoke, root: Path, wheels: Sequence[Path], engine: EngineName) -> None:

@@ -33,7 +33,7 @@ from hpcgate.cleanroom.containers import Launcher, launchers
 from hpcgate.cleanroom.engines import container
 from hpcgate.cleanroom.images import build_image
 from hpcgate.cleanroom.index import BUNDLE, certificates, index_settings
-from hpcgate.cleanroom.process import Result, quiet, run_group
+from hpcgate.cleanroom.process import Result, quiet, run_group, without_network
 from hpcgate.cleanroom.roots import load_image, make_root
 from hpcgate.cleanroom.toolchain import rust_toolchain
 from hpcgate.errors import GateError
@@ -69,6 +69,7 @@ class Built:
     tools: dict[str, str]
     measurements: dict[str, float] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)  # ways that do not work here, and why
+    offline: bool = False  # the project was built where there was no network
 
 
 def build(
@@ -245,7 +246,8 @@ def _zig(root: Path, project: Path, out: Path) -> Built:
         rust, _ = rust_toolchain()
     except GateError as error:
         raise _NotHere(str(error)) from None
-    line = [sys.executable, "-m", "maturin", "build", "--release", "--zig"]
+    cut = without_network()
+    line = [*cut, sys.executable, "-m", "maturin", "build", "--release", "--zig"]
     line += ["--compatibility", "manylinux2014", "--offline", "--locked", "--out", str(out)]
     # maturin looks for ziglang in the first Python on PATH.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
@@ -255,18 +257,16 @@ def _zig(root: Path, project: Path, out: Path) -> Built:
     zig = quiet([sys.executable, "-m", "ziglang", "version"]).stdout.strip()
     tools = {"way": "zig", "zig": zig, "rustc": rust}
     tools["maturin"] = metadata.version("maturin")
-    return Built("zig", sorted(out.glob("*.whl")), tools, {"build_seconds": done.seconds})
+    measured = {"build_seconds": done.seconds}
+    return Built("zig", sorted(out.glob("*.whl")), tools, measured, offline=bool(cut))
 
 
 def _cross(root: Path, project: Path, out: Path, machine: str) -> Built:
     done, tools = build_cross(root, project, out, machine)
     _judge(root, "maturin build --zig", done)
-    return Built(
-        "cross",
-        sorted(out.glob("*.whl")),
-        {"way": "cross", **tools},
-        {"build_seconds": done.seconds},
-    )
+    tools = {"way": "cross", **tools}
+    measured = {"build_seconds": done.seconds}
+    return Built("cross", sorted(out.glob("*.whl")), tools, measured, offline=True)
 
 
 def _judge(root: Path, what: str, done: Result) -> None:
