@@ -67,7 +67,7 @@ def _rule(machine: str, emulator: str) -> bytes:
     """Return the line that has Linux start the emulator for 64-bit executables of the machine.
 
     Flag F opens the emulator now, so that it need not lie in a root; see `binfmt-misc.rst` of
-    Linux. The byte of the system's ABI may differ, and a program may be position-independent.
+    Linux. The byte that names the system may differ, and a program may be position-independent.
     """
     number = rb"\x%02x\x00" % MACHINES[machine]
     magic = rb"\x7fELF\x02\x01\x01\x00" + rb"\x00" * 8 + rb"\x02\x00" + number
