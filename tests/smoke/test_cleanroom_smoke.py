@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from hpcgate.cleanroom import EngineName, Room, open_room
+from hpcgate.cleanroom.emulation import emulated
+from hpcgate.cleanroom.process import run_group
 from hpcgate.errors import GateError
 from hpcgate.repo import find_root
 
@@ -93,3 +97,20 @@ def test_every_engine_starts_from_the_same_root(engine: EngineName) -> None:
     with open_room(IMAGE, CHECKOUT, engine=engine) as first:
         listed = first.run(["dpkg-query", "--show", "--showformat=${Package} ${Version}\\n"]).stdout
     assert listed.splitlines() == [package.rpartition(" ")[0] for package in first.packages]
+
+
+def test_programs_of_another_architecture_run_and_the_machine_stays_as_it_is() -> None:
+    if shutil.which("arch-test") is None:
+        pytest.skip("arch-test is not installed")
+    registry = Path("/proc/sys/fs/binfmt_misc")
+    before = sorted(registry.iterdir())
+    for architecture in ("arm64", "ppc64el"):
+        try:
+            words = emulated(architecture)
+        except GateError as error:
+            pytest.skip(str(error))
+        done = run_group([*words, "arch-test", architecture], environment=os.environ, timeout=60)
+        if done.returncode == 125:
+            pytest.skip(done.why)
+        assert done.ok, done.why
+    assert sorted(registry.iterdir()) == before

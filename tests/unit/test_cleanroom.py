@@ -20,8 +20,9 @@ from typing import Any
 import pytest
 
 from hpcgate import cleanroom, smoke_wheel
-from hpcgate.cleanroom import Result, load_image, open_room
+from hpcgate.cleanroom import Result, emulation, load_image, open_room
 from hpcgate.cleanroom.containers import Container, Launcher
+from hpcgate.cleanroom.emulation import DEBIAN, emulated
 from hpcgate.cleanroom.engines import choose, container, installed
 from hpcgate.cleanroom.process import run_group
 from hpcgate.cleanroom.roots import Image, Root, make_root
@@ -267,6 +268,59 @@ def test_mirrors_and_proxies_come_from_apt(
         "deb m:/security/ bookworm-security main",
     ]
     assert [a for a in arguments if "aptopt" in a] == ['--aptopt=Acquire::http::Proxy "p:1";']
+
+
+# Other architectures
+
+
+def test_programs_of_this_machine_need_no_emulator() -> None:
+    own = next(name for name, machine in DEBIAN.items() if machine == os.uname().machine)
+    assert emulated("") == emulated(own) == []
+
+
+def test_a_foreign_root_without_an_emulator_says_how_to_install_one(
+    checkout: Path, programs: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(emulation, "_REGISTRY", checkout)
+    programs("mmdebstrap", "exit 1")
+    image = load_image(checkout, "test").model_copy(update={"architectures": (elsewhere(),)})
+    with pytest.raises(GateError, match="apt-get install qemu-user-static"):
+        make_root("test", image, checkout)
+    assert list((checkout / "build" / "roots").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "there"),
+    [
+        ("enabled\ninterpreter /usr/bin/qemu\nflags: OCF\n", True),
+        ("enabled\ninterpreter /usr/bin/qemu\nflags: \n", False),
+        ("disabled\ninterpreter /usr/bin/qemu\nflags: F\n", False),
+    ],
+)
+def test_an_emulator_of_the_whole_machine_is_taken_when_every_root_sees_it(
+    checkout: Path,
+    programs: Callable[[str, str], None],
+    monkeypatch: pytest.MonkeyPatch,
+    rule: str,
+    there: bool,
+) -> None:
+    machine = DEBIAN[elsewhere()]
+    monkeypatch.setattr(emulation, "_REGISTRY", checkout)
+    (checkout / f"qemu-{machine}").write_text(rule)
+    programs(f"qemu-{machine}-static", "exit 0")
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    words = emulated(elsewhere())
+    assert (words == []) is there
+    if words:
+        assert words[-2] == machine and Path(words[2]).name == "foreign.py"
+        monkeypatch.setattr("os.geteuid", lambda: 1000)
+        with pytest.raises(GateError, match="only root can do that"):
+            emulated(elsewhere())
+
+
+def elsewhere() -> str:
+    """Name an architecture that this machine does not have."""
+    return next(name for name, machine in DEBIAN.items() if machine != os.uname().machine)
 
 
 # Running

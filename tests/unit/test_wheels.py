@@ -19,7 +19,9 @@ from typing import Any
 
 import pytest
 
+from hpcgate.cleanroom import load_image
 from hpcgate.cleanroom.containers import Launcher
+from hpcgate.cleanroom.emulation import DEBIAN
 from hpcgate.errors import GateError
 from hpcgate.repo import find_root
 from hpcgate.smoke import Smoke, exit_status
@@ -123,6 +125,23 @@ def test_wheels_of_another_sdist_are_not_taken(checkout: Path) -> None:
     assert built_wheels(checkout) == []
 
 
+def test_an_sdist_that_is_not_the_same_twice_fails(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (checkout / "build").mkdir()
+    for content, same in ((only_sdist(checkout).read_bytes(), True), (b"another", False)):
+
+        def again(root: Path, out: Path, written: bytes = content) -> Path:
+            (out / "sdist").write_bytes(written)
+            return out / "sdist"
+
+        monkeypatch.setattr(session, "make_sdist", again)
+        smoke = Smoke()
+        session._twice(smoke, checkout, only_sdist(checkout))
+        assert [test.passed for test in smoke.tests] == [same]
+    assert list((checkout / "build").iterdir()) == []
+
+
 # The way
 
 
@@ -149,8 +168,31 @@ def test_an_image_that_cannot_be_pulled_is_named_with_the_engine_s_words(
 
 def test_a_way_of_another_system_is_refused(checkout: Path) -> None:
     if sys.platform == "linux":
-        with pytest.raises(GateError, match="machine is not for Linux: official, own, zig"):
+        with pytest.raises(GateError, match="machine is not for Linux: official, own, zig, cross"):
             build(checkout, checkout, checkout / "out", "machine")
+
+
+@pytest.mark.parametrize("given", [[], ["--archs", "s390x"]])
+def test_the_way_cross_names_its_architectures(
+    given: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_status("wheels", lambda: session.main(["--way", "cross", *given])) == 2
+    assert "--archs aarch64 or --archs ppc64le" in capsys.readouterr().err
+
+
+def test_the_way_cross_is_never_chosen_by_itself(
+    checkout: Path, programs: Callable[[str, str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ways, "_pinned", lambda name: "registry/image@sha256:0")
+    with pytest.raises(GateError) as error:
+        build(checkout, checkout, checkout / "out", architectures="aarch64")
+    assert "cross" not in str(error.value)
+
+
+def test_a_wheel_of_each_architecture_has_its_room() -> None:
+    for machine, (image, _) in session._rooms().items():
+        architectures = load_image(CHECKOUT, image).architectures
+        assert [DEBIAN[name] for name in architectures] in ([], [machine])
 
 
 # Bad ends

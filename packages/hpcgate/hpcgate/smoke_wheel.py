@@ -29,6 +29,8 @@ CHECK = "smoke-wheel"
 IMAGE = "debian-bookworm"
 SCRIPT = Path("tests/smoke/wheel_smoke.py")
 LOG = Path(f"build/logs/{CHECK}.log")
+# Of one command; an emulated machine takes many times as long as this one.
+_SECONDS = 1800.0
 _GET_EMULATOR = "apt-get install qemu-user-static"
 # What the room runs first: the least that is a fit and a prediction.
 FIRST = """\
@@ -95,6 +97,8 @@ def examine(
     *,
     image: str = IMAGE,
     processors: Sequence[str] = (),
+    machine: str = "",
+    provided: bool = False,
 ) -> None:
     """Install a wheel in a clean room and use it there, on old processors too.
 
@@ -104,6 +108,10 @@ def examine(
         Takes in what is seen.
     image : str
         The definition of the room in `containers/`.
+    machine : str
+        The architecture of that room, this machine's by default.
+    provided : bool
+        The room's own packages hold all that the wheel needs; no index is asked.
     processors : sequence of str
         Names of processors as qemu has them. The smoke script runs on each; programs that it starts
         do not.
@@ -117,14 +125,20 @@ def examine(
     --------
     >>> examine(Smoke(), root, wheel, processors=["Nehalem"])  # doctest: +SKIP
     """
-    refuse_foreign(wheel)
+    refuse_foreign(wheel, machine)
     guests = {wheel: f"/mnt/wheel/{wheel.name}", root / SCRIPT: "/mnt/smoke.py"}
     if processors:
         guests[_emulator()] = "/mnt/qemu"
     began = time.monotonic()
     with Console(stderr=True).status("clean room (half a minute the first time)") as status:
         opened = open_room(
-            image, root, engine=engine, network=True, mounts=guests, environment=THREADS
+            image,
+            root,
+            engine=engine,
+            network=not provided,
+            mounts=guests,
+            environment=THREADS,
+            timeout=_SECONDS,
         )
         with opened as room:
             smoke.tools |= {"engine": room.engine, "image": room.image}
@@ -132,7 +146,7 @@ def examine(
             # A room that finds a build tool does not open.
             smoke.add("clean-room-holds-no-build-tool", True, f"{len(room.packages)} packages")
             status.update("pip install")
-            if _install(smoke, room, wheel):
+            if _install(smoke, room, wheel, provided):
                 status.update("fit, save, load, replay")
                 _use(smoke, room)
                 for processor in processors:
@@ -140,14 +154,15 @@ def examine(
                     _emulate(smoke, room, processor)
 
 
-def _install(smoke: Smoke, room: Room, wheel: Path) -> bool:
+def _install(smoke: Smoke, room: Room, wheel: Path, provided: bool = False) -> bool:
     """Fetch what the wheel needs, as wheels only; install all without a network, and predict."""
     pip = ["/work/venv/bin/pip", "--disable-pip-version-check"]
     given = f"/mnt/wheel/{wheel.name}"
     fetch = [*pip, "download", "--no-cache-dir", "--only-binary", ":all:", "--dest=/work/wheels"]
     install = [*pip, "install", "--no-index", "--find-links=/work/wheels", given]
-    done = room.run(["python3", "-m", "venv", "/work/venv"])
-    if done.ok:
+    packages = ["--system-site-packages"] if provided else []
+    done = room.run(["python3", "-m", "venv", *packages, "/work/venv"])
+    if done.ok and not provided:
         done = room.run([*fetch, given])
         _keep(smoke, "download", done)
         smoke.measurements["download_seconds"] = done.seconds
@@ -191,7 +206,7 @@ def _emulate(smoke: Smoke, room: Room, processor: str) -> None:
     """Run the smoke script on an emulated processor."""
     name = processor.lower()
     line = ["/mnt/qemu", "-cpu", processor, "/work/venv/bin/python", "-I", "/mnt/smoke.py"]
-    done = room.run(line, network=False, timeout=900.0)
+    done = room.run(line, network=False)
     _keep(smoke, processor, done)
     smoke.measurements[f"{name}_seconds"] = done.seconds
     report = read_report(done.stdout)

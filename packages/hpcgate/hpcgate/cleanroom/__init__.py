@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hpcgate.cleanroom.containers import Container
+from hpcgate.cleanroom.emulation import is_foreign
 from hpcgate.cleanroom.engines import Engine, EngineName, choose, installed
 from hpcgate.cleanroom.index import BUNDLE, certificates, index_settings
 from hpcgate.cleanroom.process import Result, quiet, run_group
@@ -162,7 +163,9 @@ def open_room(
     True
     """
     definition = load_image(root, image)
-    programs = installed(engine)
+    # Bubblewrap runs a root of another architecture as it is.
+    alone = engine == "auto" and is_foreign(definition.architecture)
+    programs = installed("bwrap" if alone else engine)
     made = make_root(image, definition, root)
     chosen = choose(tuple(programs), made)
     given = _View(network, mounts or {}, writable or {}, environment or {}, {"PATH": PATH})

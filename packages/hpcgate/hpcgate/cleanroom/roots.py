@@ -15,6 +15,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from hpcgate.cleanroom.emulation import emulated
 from hpcgate.cleanroom.process import last_line, quiet, run_group
 from hpcgate.errors import GateError
 from hpcgate.facts import FactModel, load_model
@@ -24,24 +25,35 @@ __all__ = ["Image", "Root", "load_image", "make_root"]
 
 # Raised when make_root prepares a root differently, so that roots made before are not used.
 _FORMAT = 1
+# An emulated root takes many times as long as one of this machine.
+_SECONDS = 2700.0
 
 _Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+_-]*$")]
+_Package = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+_-]*(:[a-z0-9]+)?$")]
 _Path = Annotated[str, Field(pattern=r"^/[A-Za-z0-9/._*-]+$")]
 
 
 class Image(FactModel):
     """Hold one image definition of `containers/`.
 
-    `left_out` are files of packages that are not unpacked, such as manuals.
+    `left_out` are files of packages that are not unpacked, such as manuals. `architectures` are
+    Debian's names: the root's own, the machine's by default, then those whose packages it takes as
+    `name:architecture`.
     """
 
     why: str
     origin: _Word
     suite: _Word
     variant: Literal["minbase", "apt", "essential", "standard"]
-    packages: Annotated[tuple[_Word, ...], Field(min_length=1)]
+    packages: Annotated[tuple[_Package, ...], Field(min_length=1)]
     absent: tuple[_Word, ...]
     left_out: tuple[_Path, ...] = ()
+    architectures: tuple[Literal["amd64", "arm64", "ppc64el"], ...] = ()
+
+    @property
+    def architecture(self) -> str:
+        """Return the root's own architecture; empty for the machine's."""
+        return self.architectures[0] if self.architectures else ""
 
     @property
     def digest(self) -> str:
@@ -58,6 +70,7 @@ class Root:
     tree: Path
     identity: str
     packages: tuple[str, ...]
+    architecture: str = ""
 
 
 def load_image(root: Path, name: str) -> Image:
@@ -96,6 +109,7 @@ def make_root(name: str, image: Image, checkout: Path) -> Root:
             raise GateError("mmdebstrap is not installed", hint="apt-get install mmdebstrap")
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".making-") as temporary:
+            Path(temporary).chmod(0o755)  # apt reads its scratch as another user
             archive, made = Path(temporary) / "root.tar", Path(temporary) / "made"
             _bootstrap(image, archive, checkout / "build" / "logs" / f"root-{name}.log")
             _unpack(archive, made)
@@ -104,18 +118,24 @@ def make_root(name: str, image: Image, checkout: Path) -> Root:
                 made.rename(folder)
     packages = read_text(folder / "packages.txt")
     identity = f"{name} sha256:{sha256_bytes(packages.encode())}"
-    return Root(folder / "tree", identity, tuple(packages.splitlines()))
+    return Root(folder / "tree", identity, tuple(packages.splitlines()), image.architecture)
 
 
 def _bootstrap(image: Image, archive: Path, log: Path) -> None:
-    line = ["mmdebstrap", f"--variant={image.variant}", f"--include={','.join(image.packages)}"]
+    line = [*emulated(image.architecture), "mmdebstrap"]
+    line += [f"--variant={image.variant}", f"--include={','.join(image.packages)}"]
+    line += [f"--architectures={','.join(image.architectures)}"] if image.architectures else []
     # A proxy, or a mirror frozen at a date, needs apt's own settings; mmdebstrap reads none.
     for setting in quiet(["apt-config", "dump", "--format", '%f "%v";%n']).stdout.splitlines():
         if re.fullmatch(r'Acquire::(https?::|Check-)\S+ ".+";', setting):
             line += [f"--aptopt={setting}"]
+    # A root that is half made is thrown away, so no file needs to reach the disk before the next.
+    line += ["--dpkgopt=force-unsafe-io"]
     line += [f"--dpkgopt=path-exclude={pattern}" for pattern in image.left_out]
     line += [image.suite, str(archive), *_mirrors(image)]
-    done = run_group(line, environment=dict(os.environ), timeout=900.0, grace=10.0)
+    # Its scratch goes with the archive's folder, also when it is killed before it has cleaned up.
+    environment = {**os.environ, "TMPDIR": str(archive.parent)}
+    done = run_group(line, environment=environment, timeout=_SECONDS, grace=10.0)
     write_text(log, done.stdout + done.stderr)
     if not done.ok:
         errors = re.findall(r"^E: (.*)$", done.stderr, re.MULTILINE)

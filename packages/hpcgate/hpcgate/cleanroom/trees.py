@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from hpcgate.cleanroom.emulation import emulated
 from hpcgate.cleanroom.process import last_line, quiet
 from hpcgate.cleanroom.roots import Root
 from hpcgate.cleanroom.view import View
@@ -39,10 +40,11 @@ class Bubblewrap:
         self.name = "bwrap"
         self.version = quiet(["bwrap", "--version"]).stdout.strip()
         self._tree = root.tree
+        self._outer = emulated(root.architecture)
 
     def command(self, name: str, view: View, private: Path) -> list[str]:
         """Return the words before the room's command."""
-        line = ["bwrap", "--unshare-all", "--die-with-parent", "--new-session"]
+        line = [*self._outer, "bwrap", "--unshare-all", "--die-with-parent", "--new-session"]
         line += ["--share-net"] if view.network else []
         # The root's entries hang in an empty tmpfs, so that a mount point can be made anywhere
         # without writing to the root.

@@ -16,7 +16,7 @@ from hpcgate.cleanroom.process import Result, run_group
 from hpcgate.errors import GateError
 from hpcgate.smoke import Smoke
 
-__all__ = ["LARGEST", "check", "check_metadata", "platforms", "refuse_foreign"]
+__all__ = ["LARGEST", "check", "check_metadata", "fits", "platforms", "refuse_foreign"]
 
 # Bytes; what a wheel may take of an index and of a site's mirror.
 LARGEST = 6_000_000
@@ -42,13 +42,33 @@ def platforms(wheel: Path) -> tuple[str, ...]:
     return tuple(sorted({tag.platform for tag in tags}))
 
 
-def refuse_foreign(wheel: Path) -> None:
-    """Raise when a wheel is for another platform than a room of this machine: Linux with glibc.
+def fits(wheel: Path, machine: str) -> bool:
+    """Say whether a wheel is for Linux with glibc on an architecture.
+
+    Examples
+    --------
+    >>> fits(Path("mars_earth-2.0.0-cp310-abi3-manylinux2014_aarch64.whl"), "aarch64")
+    True
+    """
+    found = platforms(wheel)
+    linux = [tag for tag in found if tag.startswith(("linux_", "manylinux"))]
+    return "any" in found or any(tag.endswith(f"_{machine}") for tag in linux)
+
+
+def refuse_foreign(wheel: Path, machine: str = "") -> None:
+    """Raise when a wheel is for another platform than a room: Linux with glibc.
+
+    Parameters
+    ----------
+    wheel : Path
+        The wheel; its name tells what it is for.
+    machine : str
+        The architecture of the room, this machine's by default.
 
     Raises
     ------
     GateError
-        With the tags of the wheel and the name of this machine.
+        With the tags of the wheel and the architecture of the room.
 
     Examples
     --------
@@ -57,13 +77,12 @@ def refuse_foreign(wheel: Path) -> None:
     ...
     hpcgate.errors.GateError: ...win_amd64.whl: a wheel for win_amd64; ...
     """
-    machine = platform.machine()
-    found = platforms(wheel)
-    linux = [tag for tag in found if tag.startswith(("linux_", "manylinux"))]
-    if "any" in found or any(tag.endswith(f"_{machine}") for tag in linux):
+    machine = machine or platform.machine()
+    if fits(wheel, machine):
         return
+    found = ", ".join(platforms(wheel))
     raise GateError(
-        f"{wheel.name}: a wheel for {', '.join(found)}; a room here is glibc Linux on {machine}",
+        f"{wheel.name}: a wheel for {found}; a room here is glibc Linux on {machine}",
         hint="take the wheel to a machine of its platform, or give another with --wheel",
     )
 

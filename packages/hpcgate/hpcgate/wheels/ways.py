@@ -9,6 +9,8 @@ machine
     cibuildwheel without a container, as on macOS and Windows.
 zig
     maturin, linking against an old glibc with zig; no engine, no image.
+cross
+    The same for another architecture, with Debian's compiler in a clean room.
 """
 
 from __future__ import annotations
@@ -31,15 +33,16 @@ from hpcgate.cleanroom.containers import Launcher, launchers
 from hpcgate.cleanroom.engines import container
 from hpcgate.cleanroom.images import build_image
 from hpcgate.cleanroom.index import BUNDLE, certificates, index_settings
-from hpcgate.cleanroom.process import Result, quiet, run_group
+from hpcgate.cleanroom.process import Result, quiet, run_group, without_network
 from hpcgate.cleanroom.roots import load_image, make_root
 from hpcgate.cleanroom.toolchain import rust_toolchain
 from hpcgate.errors import GateError
 from hpcgate.repo import write_text
+from hpcgate.wheels.cross import build_cross
 
 __all__ = ["WAYS", "BuildError", "Built", "Way", "build"]
 
-Way = Literal["official", "own", "machine", "zig"]
+Way = Literal["official", "own", "machine", "zig", "cross"]
 WAYS: tuple[Way, ...] = get_args(Way)
 
 IMAGE = "debian-bookworm-wheel-builder"
@@ -66,6 +69,7 @@ class Built:
     tools: dict[str, str]
     measurements: dict[str, float] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)  # ways that do not work here, and why
+    offline: bool = False  # the project was built where there was no network
 
 
 def build(
@@ -83,11 +87,12 @@ def build(
     ----------
     root, project, out : Path
         The checkout, the unpacked sdist, and where the wheels go. `out` is emptied first.
-    way : {"official", "own", "machine", "zig"}, optional
-        The first that works by default.
+    way : {"official", "own", "machine", "zig", "cross"}, optional
+        The first that works by default; `cross` is never chosen for you.
     only, architectures : str
         Build identifiers and architectures for cibuildwheel instead of the configured ones, such as
-        `cp310-manylinux_x86_64`; the ways `own` and `zig` have one of each.
+        `cp310-manylinux_x86_64`; the ways `own` and `zig` have one of each, and `cross` needs an
+        architecture.
 
     Raises
     ------
@@ -109,15 +114,16 @@ def build(
         "own": lambda: _own(root, project, out),
         "machine": lambda: _drive("machine", root, project, out, {}, choice),
         "zig": lambda: _zig(root, project, out),
+        "cross": lambda: _cross(root, project, out, architectures),
     }
     if platform.system() != "Linux":
         possible: Sequence[Way] = ("machine",)
     else:
-        possible = ("official", "own", "zig")
+        possible = ("official", "own", "zig", "cross")
     if way is not None and way not in possible:
         raise GateError(f"the way {way} is not for {platform.system()}: {', '.join(possible)}")
     refused = []
-    for name in [way] if way else possible:
+    for name in [way] if way else [name for name in possible if name != "cross"]:
         try:
             built = ways[name]()
         except _NotHere as error:
@@ -171,7 +177,8 @@ def _own(root: Path, project: Path, out: Path) -> Built:
         raise _NotHere(str(error)) from None
     machine = platform.machine()
     volumes = [f"--volume={sysroot}:/opt/rust:ro"]
-    passed = dict(index_settings())
+    # The test imports little of what pip would compile, and Python compiles that by itself.
+    passed = {**index_settings(), "PIP_COMPILE": "0"}
     if bundle := certificates():
         volumes.append(f"--volume={bundle.resolve()}:{BUNDLE}:ro")
         passed |= {"PIP_CERT": BUNDLE, "SSL_CERT_FILE": BUNDLE}
@@ -239,7 +246,8 @@ def _zig(root: Path, project: Path, out: Path) -> Built:
         rust, _ = rust_toolchain()
     except GateError as error:
         raise _NotHere(str(error)) from None
-    line = [sys.executable, "-m", "maturin", "build", "--release", "--zig"]
+    cut = without_network()
+    line = [*cut, sys.executable, "-m", "maturin", "build", "--release", "--zig"]
     line += ["--compatibility", "manylinux2014", "--offline", "--locked", "--out", str(out)]
     # maturin looks for ziglang in the first Python on PATH.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
@@ -249,7 +257,16 @@ def _zig(root: Path, project: Path, out: Path) -> Built:
     zig = quiet([sys.executable, "-m", "ziglang", "version"]).stdout.strip()
     tools = {"way": "zig", "zig": zig, "rustc": rust}
     tools["maturin"] = metadata.version("maturin")
-    return Built("zig", sorted(out.glob("*.whl")), tools, {"build_seconds": done.seconds})
+    measured = {"build_seconds": done.seconds}
+    return Built("zig", sorted(out.glob("*.whl")), tools, measured, offline=bool(cut))
+
+
+def _cross(root: Path, project: Path, out: Path, machine: str) -> Built:
+    done, tools = build_cross(root, project, out, machine)
+    _judge(root, "maturin build --zig", done)
+    tools = {"way": "cross", **tools}
+    measured = {"build_seconds": done.seconds}
+    return Built("cross", sorted(out.glob("*.whl")), tools, measured, offline=True)
 
 
 def _judge(root: Path, what: str, done: Result) -> None:
