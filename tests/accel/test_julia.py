@@ -18,7 +18,7 @@ from support import POLICY, ROOT
 from test_conformance_of_tiers import CASES, close, expected, rows
 
 from pymars import accel
-from pymars.accel import inputs, julia
+from pymars.accel import inputs, julia, probes
 from pymars.accel.flat import flatten
 from pymars.accel.rows import read
 
@@ -112,8 +112,8 @@ def test_the_kernels_meet_the_frozen_vectors(tmp_path):
 
 
 def test_without_juliacall_the_tier_says_so(monkeypatch):
-    monkeypatch.setattr(julia.importlib.util, "find_spec", lambda _: None)
-    assert "pip install 'juliacall" in julia.probe()
+    monkeypatch.setattr(probes.importlib.util, "find_spec", lambda _: None)
+    assert "pip install 'juliacall" in probes.julia()
     with pytest.raises(ImportError, match="juliacall is not installed"):
         julia.gcv_path(np.eye(2), np.ones((2, 1)), 1.0, 10, 3.0)
 
@@ -147,9 +147,9 @@ def started(monkeypatch):
     module = types.ModuleType("juliacall")
     module.Main = Floor()
     monkeypatch.setitem(sys.modules, "juliacall", module)
-    monkeypatch.setattr(julia.importlib.util, "find_spec", lambda _: module)
+    monkeypatch.setattr(probes.importlib.util, "find_spec", lambda _: module)
     monkeypatch.setattr(julia, "_started", None)
-    assert julia.probe() == "is not started; call pymars.accel.julia.warm()"
+    assert probes.julia() == "is not started; call pymars.accel.julia.warm()"
     julia.warm()
     julia.warm()
     yield module.Main
@@ -159,7 +159,7 @@ def started(monkeypatch):
 
 def test_it_starts_once_and_answers(started):
     assert started.included == [julia.SOURCE.as_posix()]
-    assert julia.probe() == ""
+    assert probes.julia() == ""
     for name in NAMES:
         arguments = inputs.make(name, 6)
         with accel.using("julia"):

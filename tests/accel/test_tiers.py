@@ -181,8 +181,10 @@ import os, sys, threading
 import numpy
 before = set(os.listdir("/proc/self/task"))
 from pymars import accel
+modules = set(sys.modules)
 for name in accel.names():
     accel.get(name).available()
+assert set(sys.modules) == modules, "a probe imported something"
 assert set(os.listdir("/proc/self/task")) == before
 loaded = {"juliacall", "juliapkg", "pymars.accel.go", "http.client", "socket"} & set(sys.modules)
 assert not loaded, loaded
