@@ -256,7 +256,7 @@ def bench_claims(session: nox.Session) -> None:
 
 @task()
 def audit(session: nox.Session) -> None:
-    """Ask what is known against crates and packages; `-- --advisory-db PATH` takes a local copy."""
+    """Ask what is known against the dependencies; `-- --advisory-db`, `--go-vulndb` take copies."""
     users(session)
     session.run("hpcgate", "sbom", "write", "--environment")
     where = "import sysconfig; print(sysconfig.get_path('purelib'))"
@@ -307,7 +307,9 @@ def bench_capi(session: nox.Session) -> None:
 
 @task()
 def sign(session: nox.Session) -> None:
-    """Sign what lies in `dist/` with sigstore; only CI has the identity that this needs."""
+    """Sign what lies in `dist/`, once every audit passed; only CI has the identity for sigstore."""
+    gates(session)
+    session.run("hpcgate", "release")
     if "ACTIONS_ID_TOKEN_REQUEST_URL" not in os.environ:
         session.error("unsigned: no identity of GitHub Actions here, so nothing is signed")
     enter(session, "sign", "sigstore==4.5.1")
