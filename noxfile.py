@@ -234,7 +234,8 @@ def tests(session: nox.Session) -> None:
         cargo = ["cargo", "test", "--release", "--locked", "-q", "-p", "mars-earth-core"]
         session.run(*cargo, env={"CARGO_TARGET_DIR": str(ROOT / "build/target")})
     report = REPORTS / "tests.xml"
-    covered = ["--cov=pymars", "--cov=hpcgate", "--cov-report=term:skip-covered"]
+    covered = ["--cov=pymars", "--cov=hpcgate", "--cov-config=packaging/coverage.ini"]
+    covered += ["--cov-report=term:skip-covered"]
     covered += [f"--cov-report=json:{REPORTS / 'coverage.json'}"]
     pytest = ["python", "-m", "pytest", f"--junitxml={report}", "--durations=10"]
     if session.posargs:
@@ -256,7 +257,7 @@ def bench_claims(session: nox.Session) -> None:
 
 @task()
 def audit(session: nox.Session) -> None:
-    """Ask what is known against crates and packages; `-- --advisory-db PATH` takes a local copy."""
+    """Ask what is known against the dependencies; `-- --advisory-db`, `--go-vulndb` take copies."""
     users(session)
     session.run("hpcgate", "sbom", "write", "--environment")
     where = "import sysconfig; print(sysconfig.get_path('purelib'))"
@@ -307,7 +308,9 @@ def bench_capi(session: nox.Session) -> None:
 
 @task()
 def sign(session: nox.Session) -> None:
-    """Sign what lies in `dist/` with sigstore; only CI has the identity that this needs."""
+    """Sign what lies in `dist/`, once every audit passed; only CI has the identity for sigstore."""
+    gates(session)
+    session.run("hpcgate", "release")
     if "ACTIONS_ID_TOKEN_REQUEST_URL" not in os.environ:
         session.error("unsigned: no identity of GitHub Actions here, so nothing is signed")
     enter(session, "sign", "sigstore==4.5.1")
@@ -333,9 +336,11 @@ def bench_tiers(session: nox.Session) -> None:
 
 @task()
 def accel(session: nox.Session) -> None:
-    """Test every tier that can be had: Mojo is installed and built, Julia runs in a clean room."""
+    """Test every tier that can be had: Mojo is built, Julia runs in a clean room, Go in an image."""
     users(session)
-    provide(session, bwrap="bubblewrap", mmdebstrap="mmdebstrap")
+    provide(session, bwrap="bubblewrap", mmdebstrap="mmdebstrap", podman="podman")
+    compose = ["python", "-m", "pip", "install", "-q", "-e", "packages/hpcgate[containers]"]
+    session.run(*compose, success_codes=[0, 1])
     tiers(session)
     tests = ["python", "-m", "pytest", "-q", "tests/accel", "tests/unit/test_diagnostics.py"]
     session.run(*tests, *session.posargs, env={"HPC_NEED_JULIA": "1"})

@@ -125,7 +125,6 @@ def source_of_inputs(policy: Function) -> str:
 
 def measure(name: str, policy: Function, options: argparse.Namespace) -> dict[str, Any]:
     """Time one function and put its part of the record together."""
-    assert policy.tolerance is not None
     if home(policy) != "pymars.accel":
         sys.path.insert(0, str(ROOT / policy.folder))
     importlib.import_module(home(policy))
@@ -215,6 +214,7 @@ def overhead(rounds: int) -> dict[str, Any]:
         "load_before": round(os.getloadavg()[0], 2),
         "versions": f"mars-earth {pymars.__version__}, Python {platform.python_version()}",
         "command": "nox -s bench-tiers",
+        "commit": commit(),
         "direct_cpu_seconds": spread([direct for direct, _ in both]),
         "dispatched_cpu_seconds": spread([dispatched for _, dispatched in both]),
         "added_cpu_seconds": added,
@@ -259,7 +259,7 @@ def fan_out(rounds: int) -> dict[str, Any]:
 
 
 def main() -> int:
-    """Measure the functions of the policy that have a floor and tiers."""
+    """Measure the functions of the policy."""
     parser = argparse.ArgumentParser(description="Time the tiers.")
     parser.add_argument("functions", nargs="*", help="some, `dispatch`, `sidecar`; all by default")
     parser.add_argument("--rounds", type=int, default=15, help="warm runs of each tier and size")
@@ -275,7 +275,7 @@ def main() -> int:
         about = "Seconds of many models in the Go sidecar, and one after the other in this process."
         write(options.output / "sidecar.json", about, host, fan_out(options.rounds))
     for name, function in policy.functions.items():
-        if function.floor and (not options.functions or name in options.functions):
+        if not options.functions or name in options.functions:
             about = f"Seconds of each tier of {name} beside its floor."
             part = measure(name, function, options)
             write(options.output / f"{name}.json", about, host, part, function=name,

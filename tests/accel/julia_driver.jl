@@ -1,7 +1,7 @@
 # Calls kernels: julia julia_driver.jl <kernels.jl> <folder>. Each folder in it holds the arguments of
 # one call as 1.bin, 2.bin, ..., the name of the kernel in `name`, and gets the result as out.bin. A
 # file is: kind (0 float64, 1 int64), number of axes, lengths, values in row order; all of 8 bytes.
-include(ARGS[1])
+const KERNELS = include(ARGS[1])
 
 function take(path)
     open(path) do stream
@@ -16,7 +16,7 @@ function take(path)
 end
 
 function give(path, found)
-    rows = permutedims(found, ndims(found):-1:1)
+    rows = found isa Number ? fill(found) : permutedims(found, ndims(found):-1:1)
     open(path, "w") do stream
         write(stream, Int64(0), Int64(ndims(found)), collect(Int64, size(found))...)
         write(stream, Array{Float64}(rows))
@@ -24,7 +24,7 @@ function give(path, found)
 end
 
 for folder in readdir(ARGS[2]; join=true)
-    kernel = getfield(MarsKernels, Symbol(read(joinpath(folder, "name"), String)))
+    kernel = getfield(KERNELS, Symbol(read(joinpath(folder, "name"), String)))
     arguments = []
     while isfile(joinpath(folder, "$(length(arguments) + 1).bin"))
         push!(arguments, take(joinpath(folder, "$(length(arguments) + 1).bin")))

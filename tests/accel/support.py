@@ -12,7 +12,7 @@ from pymars.accel import inputs
 
 ROOT = Path(__file__).parents[2]
 POLICY = load_model(Policy, ROOT, DATA)
-DISPATCHED = {name: function for name, function in POLICY.functions.items() if function.floor}
+DISPATCHED = POLICY.functions
 SMALL = 40
 
 

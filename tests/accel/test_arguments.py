@@ -8,7 +8,7 @@ import pytest
 import pymars as earth
 from pymars import accel, errors
 from pymars.accel import __main__ as listing
-from pymars.accel import go, inputs, mojo
+from pymars.accel import go, inputs, mojo, probes
 from pymars.accel.mojo import __main__ as building
 
 
@@ -124,8 +124,8 @@ def test_a_cache_that_cannot_be_had_is_told(monkeypatch):
     def fails():
         raise RuntimeError("no home")
 
-    monkeypatch.setattr(mojo, "library_path", fails)
-    assert mojo.probe() == "has no cache: no home"
+    monkeypatch.setattr(probes, "mojo_library", fails)
+    assert probes.mojo() == "has no cache: no home"
 
 
 def test_a_system_without_unix_sockets_is_told(monkeypatch):

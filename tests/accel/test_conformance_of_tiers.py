@@ -14,7 +14,7 @@ from test_sidecar import program  # noqa: F401
 
 import pymars as earth
 from pymars import accel
-from pymars.accel import inputs
+from pymars.accel import floor, inputs
 from pymars.accel.go import Sidecar
 
 FOLDER = Path(__file__).parents[1] / "conformance"
@@ -47,7 +47,12 @@ def test_a_tier_in_the_process(case, tier):
     with accel.using(tier), np.errstate(all="ignore"):
         close(earth.design_matrix(model, rows(case)), expected(case, "design_matrix"))
         found = earth.predict(model, rows(case))
+        before = earth.linear_predictor(model, rows(case))
     close(found, expected(case, "predictions"))
+    assert accel.predict.last_tier == tier
+    with np.errstate(all="ignore"):
+        after = floor.respond(model.link, before.reshape(len(before), -1))
+    close(after.reshape(found.shape), found)
     out = np.empty_like(found)
     with accel.using(tier), np.errstate(all="ignore"):
         assert earth.predict(model, rows(case), out=out) is out

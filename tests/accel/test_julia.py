@@ -14,11 +14,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from support import POLICY, ROOT
+from support import POLICY, ROOT, home
 from test_conformance_of_tiers import CASES, close, expected, rows
 
 from pymars import accel
-from pymars.accel import inputs, julia
+from pymars.accel import inputs, julia, probes
 from pymars.accel.flat import flatten
 from pymars.accel.rows import read
 
@@ -42,7 +42,7 @@ def take(path):
     return np.frombuffer(content, "<f8", offset=16 + 8 * axes).reshape(lengths)
 
 
-def run(calls, folder):
+def run(calls, folder, source=julia.SOURCE):
     """Call kernels in a process of Julia: on the PATH, else in a clean room where one is wanted."""
     for k, (name, arguments) in enumerate(calls):
         place = folder / f"{k:04}"
@@ -51,12 +51,12 @@ def run(calls, folder):
         for i, argument in enumerate(arguments, 1):
             dump(place / f"{i}.bin", argument)
     if shutil.which("julia"):
-        command = ["julia", HERE / "julia_driver.jl", julia.SOURCE, folder]
+        command = ["julia", HERE / "julia_driver.jl", source, folder]
         subprocess.run(command, check=True)
     elif os.environ.get("HPC_NEED_JULIA"):
         from hpcgate.cleanroom import open_room
 
-        mounts = {HERE: "/opt/tests", julia.SOURCE.parent: "/opt/julia"}
+        mounts = {HERE: "/opt/tests", source.parent: "/opt/julia"}
         with open_room(ROOM, ROOT, mounts=mounts, memory=64 << 30) as room:
             shutil.copytree(folder, room.work / "calls")
             command = [
@@ -111,9 +111,56 @@ def test_the_kernels_meet_the_frozen_vectors(tmp_path):
         close(values[:, 0] if wanted.ndim == 1 else values, wanted)
 
 
+def test_the_kernels_of_the_tutorial_agree_with_their_floors(tmp_path):
+    kuramoto = home("order_parameter")
+    cases = [(name, size, seed) for name in ("order_parameter", "kuramoto_euler")
+             for size in (1, 2, 40) for seed in range(3)]  # fmt: skip
+    given = [(name, kuramoto.make(name, size, seed)) for name, size, seed in cases]
+    found = run(given, tmp_path, kuramoto.HERE / "kernels.jl")
+    for (name, arguments), values in zip(given, found, strict=True):
+        with accel.using("python"):
+            wanted = np.asarray(accel.get(name)(*arguments))
+        assert values.shape == wanted.shape
+        np.testing.assert_allclose(values, wanted, 1e-10, 1e-10)
+
+
+def test_the_tier_of_the_tutorial_starts_once_it_is_told(monkeypatch):
+    kuramoto = home("order_parameter")
+    assert kuramoto.probe_julia() == "is not started; call kuramoto.warm_julia()"
+    with pytest.raises(ImportError, match="is not started"):
+        kuramoto.julia()
+    module, included = types.ModuleType("juliacall"), []
+    floors = {name: accel.get(name).floor for name in ("order_parameter", "kuramoto_euler")}
+    module.Main = types.SimpleNamespace(
+        include=included.append, Kuramoto=types.SimpleNamespace(**floors)
+    )
+    monkeypatch.setitem(sys.modules, "juliacall", module)
+    monkeypatch.setattr(kuramoto, "_julia", None)
+    kuramoto.warm_julia()
+    assert included == [(kuramoto.HERE / "kernels.jl").as_posix()]
+    for name in floors:
+        with accel.using("julia"):
+            accel.get(name)(*kuramoto.make(name, 6))
+        assert accel.get(name).last_tier == "julia"
+    raised = []
+
+    def work():
+        try:
+            kuramoto.julia()
+        except RuntimeError as error:
+            raised.append(str(error))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert raised == ["Julia runs on the thread that called warm_julia() alone"]
+    monkeypatch.undo()
+    accel.refresh()
+
+
 def test_without_juliacall_the_tier_says_so(monkeypatch):
-    monkeypatch.setattr(julia.importlib.util, "find_spec", lambda _: None)
-    assert "pip install 'juliacall" in julia.probe()
+    monkeypatch.setattr(probes.importlib.util, "find_spec", lambda _: None)
+    assert "pip install 'juliacall" in probes.julia()
     with pytest.raises(ImportError, match="juliacall is not installed"):
         julia.gcv_path(np.eye(2), np.ones((2, 1)), 1.0, 10, 3.0)
 
@@ -147,9 +194,9 @@ def started(monkeypatch):
     module = types.ModuleType("juliacall")
     module.Main = Floor()
     monkeypatch.setitem(sys.modules, "juliacall", module)
-    monkeypatch.setattr(julia.importlib.util, "find_spec", lambda _: module)
+    monkeypatch.setattr(probes.importlib.util, "find_spec", lambda _: module)
     monkeypatch.setattr(julia, "_started", None)
-    assert julia.probe() == "is not started; call pymars.accel.julia.warm()"
+    assert probes.julia() == "is not started; call pymars.accel.julia.warm()"
     julia.warm()
     julia.warm()
     yield module.Main
@@ -159,7 +206,7 @@ def started(monkeypatch):
 
 def test_it_starts_once_and_answers(started):
     assert started.included == [julia.SOURCE.as_posix()]
-    assert julia.probe() == ""
+    assert probes.julia() == ""
     for name in NAMES:
         arguments = inputs.make(name, 6)
         with accel.using("julia"):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pymars import accel
-from pymars.accel import inputs, mojo
+from pymars.accel import inputs, mojo, probes
 from pymars.accel.dispatcher import TierError
 
 needs_mojo = pytest.mark.skipif(
@@ -30,7 +30,7 @@ def cache(tmp_path, monkeypatch):
 
 
 def test_it_is_absent_unless_built(cache):
-    assert mojo.probe() == "is not built; run python -m pymars.accel.mojo"
+    assert probes.mojo() == "is not built; run python -m pymars.accel.mojo"
     with accel.using("mojo"), pytest.raises(TierError, match="is not built"):
         accel.gcv_path(*inputs.make("gcv_path", 5))
     with pytest.raises(ImportError, match="is not built"):
@@ -41,8 +41,8 @@ def test_it_is_absent_unless_built(cache):
 
 
 def test_the_name_of_the_library_is_of_its_source_and_machine(cache):
-    assert mojo.library_path().parent == cache
-    assert mojo.library_path().name.startswith("mojo-")
+    assert probes.mojo_library().parent == cache
+    assert probes.mojo_library().name.startswith("mojo-")
 
 
 def test_without_a_compiler_it_says_what_to_install(cache, monkeypatch):
@@ -63,25 +63,25 @@ def test_a_compiler_that_fails_is_told(cache, monkeypatch):
 
 
 def test_a_library_that_others_can_write_is_not_loaded(cache):
-    path = mojo.library_path()
+    path = probes.mojo_library()
     path.write_bytes(b"")
     path.chmod(0o666)
-    assert "can be written by others" in mojo.probe()
+    assert "can be written by others" in probes.mojo()
     with pytest.raises(ImportError, match="can be written by others"):
         mojo.gcv_path(np.eye(2), np.ones((2, 1)), 1.0, 10, 3.0)
 
 
 def test_a_library_that_is_none_moves_on(cache):
-    path = mojo.library_path()
+    path = probes.mojo_library()
     path.write_bytes(b"no library")
     path.chmod(0o700)
-    assert mojo.probe() == ""
+    assert probes.mojo() == ""
     with accel.using("mojo"), pytest.raises(TierError, match="cannot be loaded"):
         accel.gcv_path(*inputs.make("gcv_path", 5))
 
 
 def test_the_version_is_that_of_the_requirement():
-    text = mojo.SOURCE.with_name("requirements.txt").read_text()
+    text = probes.MOJO_SOURCE.with_name("requirements.txt").read_text()
     assert text == f"mojo=={mojo.VERSION}\n"
 
 
@@ -89,7 +89,7 @@ def test_the_version_is_that_of_the_requirement():
 def test_it_builds_and_answers(cache):
     path = mojo.build()
     accel.refresh()
-    assert (path, mojo.probe()) == (mojo.library_path(), "")
+    assert (path, probes.mojo()) == (probes.mojo_library(), "")
     assert path.stat().st_mode & 0o077 == 0
     arguments = inputs.make("gcv_path", 8)
     with accel.using("mojo"):

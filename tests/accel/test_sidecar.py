@@ -1,5 +1,6 @@
 """The Go sidecar: it starts on request, keeps its limits, and ends with its caller."""
 
+import functools
 import json
 import os
 import shutil
@@ -14,8 +15,9 @@ import numpy as np
 import pytest
 
 import pymars as earth
+from hpcgate.cleanroom.containers import launchers
 from pymars import errors
-from pymars.accel import inputs
+from pymars.accel import go, inputs
 from pymars.accel.dispatcher import TierError
 from pymars.accel.go import Sidecar, binary, frame, probe
 
@@ -263,3 +265,84 @@ def test_gos_own_tests_pass():
             [GO, *command], cwd=SOURCE, env=environment, capture_output=True, text=True
         )
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+# -- The container ---------------------------------------------------------------------------------
+
+TOKEN, IMAGE = "MARS_EARTH_SIDECAR_TOKEN", "mars-earth-sidecar:2.0.0"
+
+
+@pytest.fixture
+def service(program, tmp_path, monkeypatch):
+    """The service of the compose file, up under the first engine that starts containers here."""
+    folder = tmp_path / "sidecar"
+    shutil.copytree(SOURCE, folder)
+    shutil.copy(program, folder / "mars-earth-sidecar")
+    project = f"mars-earth-{os.getpid()}"
+    monkeypatch.setenv(TOKEN, "f" * 32)
+    refusals = []
+    for launcher in launchers():
+        podman = launcher.program == "podman"
+        compose = [sys.executable, "-m", "podman_compose"] if podman else ["docker", "compose"]
+        ask = functools.partial(in_engine, launcher, folder)
+        build = ["build", *(["--format=docker"] if podman else []), "-t", IMAGE, "."]
+        for line in (
+            [*compose, "version"],
+            [launcher.program, *build],
+            [*compose, "-p", project, "up", "-d", "--no-build"],
+        ):
+            done = ask(*line)
+            if done.returncode:
+                break
+        name = ask(launcher.program, "ps", "-q", "--filter", f"name={project}").stdout.strip()
+        try:
+            if name:
+                yield functools.partial(ask, launcher.program), name, f"{project}_socket"
+                return
+            refusals.append(f"{launcher.version}: {done.stderr.strip()[-200:]}")
+        finally:
+            ask(*compose, "-p", project, "down", "-v")
+    pytest.skip(f"no engine starts the service here: {refusals or 'none is installed'}")
+
+
+def in_engine(launcher, folder, *words):
+    line = launcher.around(words)
+    return subprocess.run(line, cwd=folder, capture_output=True, text=True)
+
+
+def test_the_service_of_the_compose_file(service, monkeypatch):
+    ask, name, volume = service
+    inspect = ["volume", "inspect", volume, "--format", "{{.Mountpoint}}"]
+    place = Path(ask(*inspect).stdout.strip()) / "socket"
+    models = [model(float(k)) for k in range(3)]
+    with Sidecar(running=place) as sidecar:
+        assert sidecar.health()["status"] == "ok"
+        for values, each in zip(sidecar.predict(models, rows()), models, strict=True):
+            np.testing.assert_allclose(values, earth.predict(each, rows()), 1e-10, 1e-10)
+    monkeypatch.setenv(TOKEN, "e" * 32)
+    with Sidecar(running=place) as sidecar, pytest.raises(TierError, match="token"):
+        sidecar.predict(models, rows())
+    check = ["/mars-earth-sidecar", "-check", "-socket=/run/mars-earth/socket"]
+    assert ask("exec", name, *check).returncode == 0
+    facts = "{{.HostConfig.ReadonlyRootfs}} {{.HostConfig.NetworkMode}} {{.Config.User}}"
+    assert ask("inspect", name, "--format", facts).stdout.strip() == "true none 65534:65534"
+    assert ask("stop", name).returncode == 0
+    assert ask("inspect", name, "--format", "{{.State.ExitCode}}").stdout.strip() == "0"
+
+
+def test_a_running_sidecar_is_neither_started_nor_ended(program, tmp_path, monkeypatch):
+    monkeypatch.setenv(TOKEN, "f" * 32)
+    place = tmp_path / "socket"
+    process = subprocess.Popen([program, f"-socket={place}"])
+    try:
+        for _ in range(2):
+            with Sidecar(running=place) as sidecar:
+                (found,) = sidecar.predict([model()], rows())
+            np.testing.assert_allclose(found, earth.predict(model(), rows()), 1e-10, 1e-10)
+        assert process.poll() is None
+    finally:
+        process.terminate()
+        assert process.wait(15) == 0
+    monkeypatch.setattr(go, "_START", 0.1)
+    with pytest.raises(TierError, match="is not healthy"):
+        Sidecar(running=place).__enter__()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from collections.abc import Callable
+from dataclasses import replace as replace_root
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,8 @@ import pytest
 from hpcgate import policy
 from hpcgate.errors import GateError
 from hpcgate.policy.computation import find_computation
+from hpcgate.policy.data import Pin
+from hpcgate.policy.pins import pins
 from hpcgate.repo import find_root
 
 SHA = "de0fac2e4500dabe0009e67214ff5f5447ce83dd"
@@ -28,7 +33,8 @@ palette:
       - {file: packages/Cargo.lock, pattern: "^version", mend: run cargo generate-lockfile}
       - {file: packages/pymars/pyproject.toml, pattern: "maturin[^,]*,<2", mend: bound maturin}
     platforms: {linux-x86_64: MUST}
-  python: {niche: The floor., suffix: .py, probe: "pymars.floor:can_run", extra: "", pins: [],
+  python: {niche: The floor., suffix: .py, probe: "pymars.floor:can_run", extra: "",
+           pins: [{file: packages/pymars/pyproject.toml, pattern: build-system, mend: name it}],
            platforms: {linux-x86_64: MUST, macos-arm64: MAY}}
 canonical_host_classes: [linux-x86-64-small]
 deprecations: []
@@ -45,6 +51,8 @@ functions:
     floor: pymars.floor:predict
     tiers: [{language: rust, entry: _core.predict, source: packages/core/replay.rs}]
     tolerance: {atol: 1.0e-10, rtol: 1.0e-10}
+core_calls:
+  fit: {reason: Nothing stands in for it., computes: true, checked_by: [DEPRECATIONS.md]}
 excluded_folders: [tests]
 modules:
   packages/core/replay.rs:
@@ -68,7 +76,7 @@ modules:
     "docs/benchmarks/predict.json": "{}\n",
     "DEPRECATIONS.md": "2026-11-22: rust goes.\n",
     "packages/pymars/pymars/__init__.py": EXEMPT + '"""The package."""\n',
-    "packages/pymars/pymars/draft.py": "def square(x):\n    return predict(x)\n",
+    "packages/pymars/pymars/draft.py": "def square(x):\n    return _core.fit(predict(x))\n",
     "packages/core/tests/cases.rs": "fn checked_elsewhere() {}\n",
     "packages/Cargo.lock": "version = 4\n",
     "packages/pymars/pyproject.toml": '[build-system]\nrequires = ["maturin>=1.8,<2"]\n',
@@ -112,7 +120,8 @@ def delete(name: str) -> Callable[[Path], None]:
 
 
 PALETTE_JULIA = """
-  julia: {niche: Algebra., suffix: .jl, probe: "pymars.floor:can_run", extra: "", pins: [],
+  julia: {niche: Algebra., suffix: .jl, probe: "pymars.floor:can_run", extra: "",
+          pins: [{file: packages/Cargo.lock, pattern: version, mend: name it}],
           platforms: {linux-x86_64: MAY}}"""
 
 
@@ -186,20 +195,6 @@ BREACHES = {
         replace(DATA, "floor: pymars.floor:predict", "floor: pymars.draft:square"),
         "has no row with `status: compiled`",
     ),
-    "neither floor nor waiver": (
-        replace(DATA, "    floor: pymars.floor:predict\n", ""),
-        "give either `floor: module:function` or `floor_waiver:`",
-    ),
-    "waiver that has run out": (
-        replace(
-            DATA, "floor: pymars.floor:predict", "floor_waiver: {reason: Later., until: 1.9.0}"
-        ),
-        "the floor was due by 1.9.0",
-    ),
-    "function without a tolerance": (
-        replace(DATA, "    tolerance: {atol: 1.0e-10, rtol: 1.0e-10}\n", ""),
-        "without a tolerance",
-    ),
     "function without a tier": (
         replace(
             DATA, "[{language: rust, entry: _core.predict, source: packages/core/replay.rs}]", "[]"
@@ -243,6 +238,26 @@ BREACHES = {
             "packages/pymars/pymars/draft.py", '@register("other", size=len)\ndef predict(): ...\n'
         ),
         "packages/pymars/pymars/draft.py:1: [call] other is a dispatcher without a row",
+    ),
+    "call past the dispatchers": (
+        replace("packages/pymars/pymars/draft.py", "predict(x)", "predict(x._core.predict())"),
+        "packages/pymars/pymars/draft.py:2: [call] x._core.predict goes past the dispatchers",
+    ),
+    "call past the dispatchers that nobody makes": (
+        replace("packages/pymars/pymars/draft.py", "_core.fit", "fit"),
+        "[call] fit: nobody calls it past the dispatchers",
+    ),
+    "call past the dispatchers without a reason": (
+        replace(DATA, "Nothing stands in for it.", "no"),
+        "[call] fit: `reason:` must be one sentence",
+    ),
+    "call past the dispatchers that nothing checks": (
+        replace(DATA, ", checked_by: [DEPRECATIONS.md]", ""),
+        "[call] fit: it computes without a floor; name the tests",
+    ),
+    "call past the dispatchers whose check is gone": (
+        replace(DATA, "[DEPRECATIONS.md]", "[tests/gone.py]"),
+        "[call] fit: there is no tests/gone.py",
     ),
     "function that was not measured": (
         delete("docs/benchmarks/predict.json"),
@@ -304,6 +319,26 @@ BREACHES = {
         write("packages/Containerfile", "ARG BASE=golang:1.26\nFROM ${BASE}\n"),
         "packages/Containerfile:2: [pin] ${BASE} is not pinned",
     ),
+    "service by tag": (
+        write("packages/compose.yaml", "services:\n  a:\n    image: redis:8\n"),
+        "packages/compose.yaml:3: [pin] a: redis:8 is not pinned",
+    ),
+    "Go without its toolchain": (
+        write("packages/go.mod", "module x\n\ngo 1.24\n"),
+        "packages/go.mod:1: [pin] no toolchain",
+    ),
+    "Go that needs others without go.sum": (
+        write("packages/go.mod", "module x\n\ntoolchain go1.26.8\n\nrequire a.b/c v1.0.0\n"),
+        "packages/go.mod:5: [pin] it needs others and has no go.sum",
+    ),
+    "language without a pin": (
+        replace(
+            DATA,
+            "[{file: packages/pymars/pyproject.toml, pattern: build-system, mend: name it}]",
+            "[]",
+        ),
+        "[palette] python: nothing is pinned",
+    ),
     "action by tag": (
         replace(".github/workflows/ci.yml", SHA, "v6"),
         ".github/workflows/ci.yml:2: [pin] actions/checkout@v6 is not pinned",
@@ -313,6 +348,36 @@ BREACHES = {
         "does not say its version",
     ),
 }
+
+
+REAL = find_root(Path(__file__))
+PINNED = [
+    (language, pin)
+    for language, known in policy.read(REAL).policy.palette.items()
+    for pin in known.pins
+]
+
+
+@pytest.mark.parametrize(
+    ("language", "pin"), PINNED, ids=[f"{name}-{pin.file}" for name, pin in PINNED]
+)
+def test_each_real_pin_is_missed(language: str, pin: Pin, tmp_path: Path) -> None:
+    """The pins of this repository, in a copy of their files with one of them gone or loosened."""
+    for _, each in PINNED:
+        (tmp_path / each.file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(REAL / each.file, tmp_path / each.file)
+    here = replace_root(policy.read(REAL), root=tmp_path, modules={})
+    assert list(pins(here)) == []
+    place = tmp_path / pin.file
+    kept = place.read_text()
+    loosened = re.sub(pin.pattern, "", kept, flags=re.MULTILINE)
+    for text in (loosened, None):
+        if text is None:
+            place.unlink()
+        else:
+            place.write_text(text)
+        found = [str(finding) for finding in pins(here)]
+        assert any(line.startswith(f"{pin.file}:1: [pin]") for line in found), found
 
 
 def test_an_image_that_the_caller_names_needs_no_pin(tree: Path) -> None:

@@ -6,6 +6,8 @@ import json
 import os
 import shutil
 import subprocess
+import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,8 @@ from hpcgate import evidence
 from hpcgate.errors import GateError
 from hpcgate.repo import find_root
 from hpcgate.supply import audits, services
-from hpcgate.supply.advisories import clone
+from hpcgate.supply.advisories import clone, unpack_go
+from hpcgate.supply.release import blockers
 
 ROOT = find_root(Path(__file__).parent)
 ADVISORY = """\
@@ -318,11 +321,7 @@ def test_a_missing_tool_is_recorded_with_the_command_that_installs_it(
     monkeypatch.chdir(checkout.root)
     assert audits.main(["--site", str(tmp_path), "--advisory-db", str(copy)]) == 1
     records = {record.check: record for record in evidence.load(checkout.root)}
-    assert set(records) == {
-        "cargo-deny", "cargo-deny-advisories", "cargo-audit", "pip-audit", "govulncheck",
-        "npm-audit",
-    }  # fmt: skip
-    assert "nothing to be asked about" in records.pop("npm-audit").reason
+    assert set(records) == set(evidence.contract(checkout.root).release.checks)
     for record in records.values():
         assert record.outcome == "unavailable"
         assert "is not installed; run: " in record.reason
@@ -339,8 +338,8 @@ def test_passes_end_well_and_one_less_does_not(
         answering(name, out=both, err=clean)
     (checkout.root / services.SIDECAR).mkdir(parents=True, exist_ok=True)
     answering("govulncheck", out=CONFIG)
-    answering("npm", out=npm_answer())
-    checkout.write("package-lock.json")
+    answering("npm", out=npm_answer("minimist"))
+    without_locks(checkout)
     arguments = ["--site", str(tmp_path), "--advisory-db", str(copy)]
     assert audits.main(arguments) == 0
     answering("pip-audit", out={**both, "dependencies": [SKIPPED]}, err=clean)
@@ -354,8 +353,15 @@ def test_passes_end_well_and_one_less_does_not(
 CONFIG = {"config": {"scanner_name": "govulncheck", "db_last_modified": "2026-11-20T10:00:00Z"}}
 
 
-def npm_answer(**vulnerabilities: Any) -> dict[str, Any]:
-    return {"vulnerabilities": vulnerabilities, "metadata": {"dependencies": {"total": 7}}}
+def without_locks(checkout: Any) -> None:
+    for lock in checkout.root.rglob("package-lock.json"):
+        lock.unlink()
+    checkout.commit()
+
+
+def npm_answer(*names: str) -> dict[str, Any]:
+    found = {name: {} for name in names}
+    return {"vulnerabilities": found, "metadata": {"dependencies": {"total": 7}}}
 
 
 @pytest.mark.parametrize(
@@ -376,16 +382,116 @@ def test_govulncheck_without_an_answer_is_no_pass(answering: Any, printed: str) 
         services.govulncheck(ROOT)
 
 
-def test_npm_is_asked_about_each_lock(answering: Any, checkout: Any) -> None:
+def test_a_local_copy_of_the_go_database_is_named_and_dated(
+    answering: Any, checkout: Any, tmp_path: Path
+) -> None:
+    copy = tmp_path / "vulndb"
+    (copy / "data/osv").mkdir(parents=True)
+    subprocess.run(["git", "-C", copy, "init", "-q"], check=True)
+    for path, words in (("data/README", "none"), ("data/osv/README.md", "none")):
+        (copy / path).write_text(words)
+        commit(copy)
+        with pytest.raises(GateError, match="no clone of golang/vulndb"):
+            unpack_go(checkout.root, copy)
+    (copy / "data/osv/GO-2021-0067.json").write_text("{}")
+    for date, traces, outcome in [
+        ("", [], "pass"),
+        ("2020-01-02T03:04:05Z", [], "unavailable"),
+        ("2020-01-02T03:04:05Z", [{"module": "stdlib", "function": "Parse"}], "fail"),
+    ]:
+        commit(copy, date)
+        database = unpack_go(checkout.root, copy)
+        assert [path.name for path in database.path.iterdir()] == ["GO-2021-0067.json"]
+        found = json.dumps({"finding": {"osv": "GO-1", "trace": traces}}) if traces else ""
+        answering("govulncheck", out=f"{json.dumps(CONFIG)}{found}")
+        audit = services.govulncheck(ROOT, database)
+        assert (audit.outcome, audit.tools["advisory-db"]) == (outcome, database.commit)
+
+
+@pytest.mark.skipif(not shutil.which("govulncheck"), reason="govulncheck is not installed")
+def test_the_real_govulncheck_finds_what_is_called(checkout: Any, tmp_path: Path) -> None:
     shutil.copy(ROOT / "packaging/tools.yaml", checkout.root / "packaging")
-    with pytest.raises(GateError, match="nothing to be asked about"):
-        services.npm_audit(checkout.root)
-    checkout.write("a/package-lock.json")
+    home = checkout.root / services.SIDECAR
+    shutil.rmtree(home)
+    shutil.copytree(ROOT / services.SIDECAR, home)
+    copy = tmp_path / "vulndb"
+    (copy / "data/osv").mkdir(parents=True)
+    subprocess.run(["git", "-C", copy, "init", "-q"], check=True)
+    for symbol, outcome in (("NoSuchThing", "pass"), ("Unmarshal", "fail")):
+        (copy / "data/osv/GO-1970-0001.json").write_text(json.dumps(entry(symbol)))
+        commit(copy)
+        audit = services.govulncheck(checkout.root, unpack_go(checkout.root, copy))
+        assert audit.outcome == outcome, audit
+
+
+def entry(symbol: str) -> dict[str, Any]:
+    """An advisory that says that every version of a function of encoding/json is vulnerable."""
+    ranges = [{"type": "SEMVER", "events": [{"introduced": "0"}]}]
+    imports = {"imports": [{"path": "encoding/json", "symbols": [symbol]}]}
+    package = {"name": "stdlib", "ecosystem": "Go"}
+    affected = [{"package": package, "ranges": ranges, "ecosystem_specific": imports}]
+    return {"schema_version": "1.3.1", "id": "GO-1970-0001", "affected": affected}
+
+
+def test_npm_is_asked_about_each_lock_once_it_finds_a_known_weakness(
+    answering: Any, checkout: Any
+) -> None:
+    shutil.copy(ROOT / "packaging/tools.yaml", checkout.root / "packaging")
     answering("npm", out=npm_answer())
-    assert services.npm_audit(checkout.root).outcome == "pass"
-    answering("npm", out=npm_answer(minimist={}))
+    with pytest.raises(GateError, match=r"finds nothing against minimist 0\.0\.8"):
+        services.npm_audit(checkout.root)
+    answering("npm", out=npm_answer("minimist"))
+    without_locks(checkout)
+    found = services.npm_audit(checkout.root)
+    assert (found.outcome, found.measurements["locks"]) == ("pass", 0)
+    checkout.write("a/package-lock.json")
     found = services.npm_audit(checkout.root)
     assert (found.outcome, found.reason) == ("fail", "a: minimist")
-    answering("npm", out={"error": {"code": "ENOAUDIT"}})
-    with pytest.raises(GateError, match="npm audit gives no answer"):
+    # What the registry says where it does not take the question.
+    answering("npm", out={"message": "405 Method Not Allowed", "error": {"summary": ""}})
+    with pytest.raises(GateError, match="npm audit gives no answer: 405 Method Not Allowed"):
         services.npm_audit(checkout.root)
+    answering("npm", out="", err="npm error: no network")
+    with pytest.raises(GateError, match="npm audit gives no answer: npm error: no network"):
+        services.npm_audit(checkout.root)
+
+
+# -- The release -----------------------------------------------------------------------------------
+
+
+def test_a_release_waits_for_every_audit(checkout: Any) -> None:
+    names = evidence.contract(checkout.root).release.checks
+    assert [line.split(":")[0] for line in blockers(checkout.root)] == list(names)
+    assert all("no record; run: nox -s audit" in line for line in blockers(checkout.root))
+    passed = [checkout.record(name) for name in names]
+    now = max(record.finished for record in passed) + timedelta(hours=1)
+    assert blockers(checkout.root, now) == []
+    # An older pass does not stand in for an auditor that could not ask.
+    checkout.record("pip-audit", "unavailable", reason="no network")
+    assert blockers(checkout.root, now) == ["pip-audit: unavailable: no network; run: nox -s audit"]
+    checkout.record("pip-audit", "fail", reason="PYSEC-2030-1 rich 13.0")
+    (line,) = blockers(checkout.root, now)
+    assert line.startswith("pip-audit: fail: PYSEC-2030-1")
+    checkout.record("pip-audit")
+    assert blockers(checkout.root, now) == []
+    late = blockers(checkout.root, now + timedelta(days=8))
+    assert len(late) == len(names)
+    assert all(": passed 8 days ago; 7 is the limit; run: " in line for line in late)
+    checkout.write("packages/Cargo.lock", "another lock\n")
+    stale = [line for line in blockers(checkout.root, now) if "stale: packages/Cargo.lock" in line]
+    assert [line.split(":")[0] for line in stale] == list(names)[:3]
+    path = checkout.root / passed[-1].path
+    path.write_text(path.read_text().replace("nox -s x", "nox -s y"))
+    assert any("tampered" in line for line in blockers(checkout.root, now))
+
+
+def test_signing_asks_first(checkout: Any) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "hpcgate.cli", "release", "--root", checkout.root],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (1, "")
+    assert len(done.stderr.splitlines()) == len(evidence.contract(checkout.root).release.checks)
+    text = (ROOT / "noxfile.py").read_text()
+    sign = text[text.index("def sign(") : text.index("def bench_training(")]
+    assert sign.index('"hpcgate", "release"') < sign.index('"sigstore", "sign"')

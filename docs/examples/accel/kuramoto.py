@@ -13,6 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pymars.accel import register
+from pymars.accel import refresh, register
 
 HERE = Path(__file__).parent
 CHAINS = HERE / "chains.json"
@@ -152,6 +153,48 @@ def kuramoto_euler_of(tier: str) -> Callable[..., Array]:
         return moved
 
     return call
+
+
+# Julia runs inside this process, on the thread that started it, and no call starts it by surprise.
+_julia: tuple[Any, int] | None = None
+
+
+def warm_julia() -> None:
+    """Start Julia on this thread and load the kernels, through juliacall."""
+    global _julia
+    from juliacall import Main  # boots Julia
+
+    Main.include((HERE / "kernels.jl").as_posix())
+    _julia = (Main.Kuramoto, threading.get_ident())
+    refresh()
+
+
+def probe_julia() -> str:
+    """Say why the Julia tier cannot run."""
+    return "" if _julia else "is not started; call kuramoto.warm_julia()"
+
+
+def julia() -> Any:
+    """Return the kernels, to the thread that started Julia."""
+    if _julia is None:
+        raise ImportError(f"the julia tier {probe_julia()}")
+    if threading.get_ident() != _julia[1]:
+        raise RuntimeError("Julia runs on the thread that called warm_julia() alone")
+    return _julia[0]
+
+
+@order_parameter.tier("julia", probe=probe_julia)
+def order_parameter_in_julia(theta: Array) -> float:
+    """Return how far oscillators agree, as Julia finds it."""
+    return float(julia().order_parameter(theta))
+
+
+@kuramoto_euler.tier("julia", probe=probe_julia)
+def kuramoto_euler_in_julia(
+    theta: Array, omega: Array, coupling: Array, dt: float, steps: int
+) -> Array:
+    """Move oscillators in Julia, and copy what it returns."""
+    return np.array(julia().kuramoto_euler(theta, omega, coupling, dt, steps), dtype=np.float64)
 
 
 for name in ("rust", "mojo"):

@@ -147,7 +147,7 @@ def derive(root: Path) -> dict[str, dict[str, Any]]:
 
 def _dispatched(root: Path) -> dict[str, Function]:
     functions = load_model(Policy, root, DATA).functions
-    return {name: function for name, function in functions.items() if function.floor}
+    return {name: function for name, function in functions.items()}
 
 
 def derive_from(record: Mapping[str, Any], canonical: tuple[str, ...]) -> dict[str, Any]:

@@ -194,6 +194,21 @@ def chains(root: Root = None, check: Check = False) -> None:
 
 
 @app.command()
+def release(root: Root = None) -> None:
+    """Say which audits keep a release back; exit 1 where one does.
+
+    Example: `hpcgate release`
+    """
+    from hpcgate.supply.release import blockers
+
+    if found := blockers(find_root(root)):
+        for line in found:
+            print(line, file=sys.stderr)
+        raise typer.Exit(1)
+    print("every audit passed")
+
+
+@app.command()
 def doctor(root: Root = None) -> None:
     """List every tool the sessions use, with its version or the command that installs it.
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pymars.errors import InvalidArgumentError, InvalidDataError, ShapeMismatchError
-from pymars.runtime import Model, load_model
+from pymars.runtime import Model, load_model, predict
 from pymars.tables import read_rows
 
 if TYPE_CHECKING:
@@ -178,10 +178,9 @@ def _draw_feature(
         grid = np.arange(float(len(labels)))
     rows = np.tile(np.array(middle), (len(grid), 1))
     rows[:, feature] = grid
-    out = np.empty((len(grid), len(model.response_names)))
-    model._core.predict(rows, 1, out)
+    responses = predict(model, rows, 1).reshape(len(grid), -1)
     style: dict[str, Any] = {"marker": "o", "linestyle": ""} if labels is not None else {}
-    for name, found in zip(model.response_names, out.T, strict=True):
+    for name, found in zip(model.response_names, responses.T, strict=True):
         axes.plot(grid, found, label=name, **style)
     if labels is not None:
         axes.set_xticks(grid, labels)

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pymars import _core, accel
-from pymars.accel.rust import replay
 from pymars.errors import EarthError, InvalidArgumentError, ModelFileError
 
 __all__ = [
@@ -280,8 +279,9 @@ def linear_predictor(
     Parameters, shape and errors are those of :func:`predict`, whose result this is where the model
     has no link.
     """
-    core = load_model(model)._core
-    return replay(core, core.linear_predictor, X, _resolve(threads), out)
+    model, threads = load_model(model), _resolve(threads)
+    found: NDArray[np.float64] = accel.predict(model, X, threads, out, False)
+    return found
 
 
 def design_matrix(

@@ -79,6 +79,13 @@ class Requirement(FactModel):
     remedy: Text
 
 
+class Release(FactModel):
+    """What must have passed before a release is signed, and how many days ago at most."""
+
+    checks: Annotated[tuple[Name, ...], Field(min_length=1)]
+    most_days: Annotated[int, Field(ge=1)]
+
+
 class Contract(FactModel):
     """All of `packaging/levels.yaml`.
 
@@ -87,6 +94,7 @@ class Contract(FactModel):
     """
 
     claims_check: Name
+    release: Release
     levels: tuple[Level, ...]
     checks: dict[Name, Check]
     requirements: tuple[Requirement, ...]
@@ -110,6 +118,9 @@ class Contract(FactModel):
             problems.append(f"no requirement for level H{min(missing)}")
         if self.claims_check not in self.checks:
             problems.append(f"claims_check: unknown check {self.claims_check}")
+        for name in self.release.checks:
+            if name not in self.checks or self.checks[name].session is None:
+                problems.append(f"release: no session records a check {name}")
         if problems:
             raise ValueError("; ".join(problems))
         return self

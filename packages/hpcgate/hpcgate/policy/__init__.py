@@ -7,12 +7,21 @@ import json
 from pathlib import Path
 
 from hpcgate.errors import GateError
-from hpcgate.policy.data import DATA, HEADER, Module, Tree, comment_sign, read, stated_reason
+from hpcgate.policy.data import (
+    DATA,
+    HEADER,
+    Finding,
+    Module,
+    Tree,
+    comment_sign,
+    read,
+    stated_reason,
+)
 from hpcgate.policy.page import PAGE, render
-from hpcgate.policy.rules import RULES, Finding
+from hpcgate.policy.rules import RULES
 from hpcgate.repo import read_text, write_text
 
-__all__ = ["Finding", "check", "check_coverage", "fix"]
+__all__ = ["Finding", "check", "check_coverage", "fix", "read"]
 
 COVERED = 95  # per cent of a module that tests must run
 

@@ -17,7 +17,9 @@ from hpcgate.repo import read_text, tracked_files
 __all__ = [
     "DATA",
     "HEADER",
+    "CoreCall",
     "Deprecation",
+    "Finding",
     "Function",
     "Language",
     "Module",
@@ -26,16 +28,36 @@ __all__ = [
     "Tier",
     "Tolerance",
     "Tree",
-    "Waiver",
     "comment_sign",
+    "is_one_sentence",
     "line_of",
     "read",
+    "source",
     "stated_reason",
 ]
 
 DATA = "packaging/language.yaml"
 HEADER = "Language policy: EXEMPT from the Rust-path rule."
 MODULE_ROOT = "packages/"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Finding:
+    """Name one breach of the policy and the edit that mends it.
+
+    Examples
+    --------
+    >>> print(Finding("packages/a.py", 1, "row", "no row; add one to packaging/language.yaml"))
+    packages/a.py:1: [row] no row; add one to packaging/language.yaml
+    """
+
+    file: str
+    line: int
+    rule: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: [{self.rule}] {self.message}"
 
 
 class Pin(FactModel):
@@ -78,15 +100,8 @@ class Tolerance(FactModel):
     rtol: float
 
 
-class Waiver(FactModel):
-    """Excuse a missing floor, with a reason, until a version."""
-
-    reason: str
-    until: str
-
-
 class Function(FactModel):
-    """Describe one compute function: floor or waiver, tiers, sizes, promises, and who calls it.
+    """Describe one compute function: floor, tiers, sizes, promises, and who calls it.
 
     `invariants` name tests of `tests/accel/invariants.py`; `production` are those of the measured
     `sizes` that stand for real work; a call site is `file:what it calls`.
@@ -101,10 +116,17 @@ class Function(FactModel):
     seedable: bool = False
     benchmark: str
     call_sites: tuple[str, ...]
-    floor: str = ""
-    floor_waiver: Waiver | None = None
+    floor: str
     tiers: tuple[Tier, ...]
-    tolerance: Tolerance | None = None
+    tolerance: Tolerance
+
+
+class CoreCall(FactModel):
+    """Say why a call of the extension has no dispatcher, and what checks it in place of a floor."""
+
+    reason: str
+    computes: bool = False
+    checked_by: tuple[str, ...] = ()
 
 
 class Module(FactModel):
@@ -140,6 +162,7 @@ class Policy(FactModel):
     palette: dict[str, Language]
     categories: dict[str, str]
     functions: dict[str, Function]
+    core_calls: dict[str, CoreCall]
     excluded_folders: tuple[str, ...]
     modules: dict[str, Module]
 
@@ -204,3 +227,16 @@ def line_of(text: str, pattern: str) -> int:
     """Return the number of the first line that matches a pattern, 1 when none does."""
     found = re.search(pattern, text, re.MULTILINE)
     return text.count("\n", 0, found.start()) + 1 if found else 1
+
+
+def source(tree: Tree, path: str) -> str:
+    """Return the text of a file, empty where there is none."""
+    if path in tree.modules:
+        return tree.modules[path]
+    place = tree.root / path
+    return read_text(place) if place.is_file() else ""
+
+
+def is_one_sentence(text: str) -> bool:
+    """Tell whether a reason is one sentence of two words or more."""
+    return text.endswith(".") and ". " not in text and len(text.split()) >= 2

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hpcgate.lanes.blocks import fill_block, markdown_table
@@ -27,7 +27,7 @@ def _tables(policy: Policy) -> str:
             x.niche,
             f"`{x.probe}`",
             f"`{x.extra}`" if x.extra else "—",
-            ", ".join(f"`{pin.file}`" for pin in x.pins),
+            _files([pin.file for pin in x.pins]),
             _places(x.platforms, "MUST"),
             _places(x.platforms, "MAY"),
         )
@@ -35,6 +35,10 @@ def _tables(policy: Policy) -> str:
     ]
     functions = [(f"`{name}`", *_function_cells(x)) for name, x in policy.functions.items()]
     promises = [(f"`{name}`", *_promise_cells(x)) for name, x in policy.functions.items()]
+    calls = [
+        (f"`{name}`", "yes" if x.computes else "no", x.reason, _files(x.checked_by))
+        for name, x in policy.core_calls.items()
+    ]
     modules = [
         (f"`{path}`", x.status, x.category or x.until or "—", x.reason)
         for path, x in sorted(policy.modules.items())
@@ -52,6 +56,8 @@ def _tables(policy: Policy) -> str:
             markdown_table(("Function", "Size", "Floor", "Tiers", "Tolerance"), functions),
             "### What they promise",
             markdown_table(("Function", "Invariants", "Record", "Called by"), promises),
+            "### Calls of the core without a dispatcher",
+            markdown_table(("Call", "Computes", "Why", "Checked by"), calls),
             "### Tiers that go",
             markdown_table(("Tier", "Functions", "Since", "Gone with", "Reason"), gone)
             if gone
@@ -64,17 +70,20 @@ def _tables(policy: Policy) -> str:
     )
 
 
+def _files(paths: Sequence[str]) -> str:
+    return ", ".join(f"`{path}`" for path in paths) or "—"
+
+
 def _places(platforms: Mapping[str, str], word: str) -> str:
     return ", ".join(name for name, said in platforms.items() if said == word) or "—"
 
 
 def _function_cells(function: Function) -> tuple[str, ...]:
-    waiver, tolerance = function.floor_waiver, function.tolerance
     return (
         function.size_axis,
-        f"none, waived until {waiver.until}: {waiver.reason}" if waiver else f"`{function.floor}`",
+        f"`{function.floor}`",
         ", ".join(_tier(tier) for tier in function.tiers),
-        f"atol {tolerance.atol:g}, rtol {tolerance.rtol:g}" if tolerance else "—",
+        f"atol {function.tolerance.atol:g}, rtol {function.tolerance.rtol:g}",
     )
 
 
@@ -87,5 +96,5 @@ def _promise_cells(function: Function) -> tuple[str, ...]:
     return (
         ", ".join(name.replace("_", " ") for name in function.invariants) or "—",
         f"`{function.benchmark}`",
-        ", ".join(f"`{site}`" for site in function.call_sites),
+        _files(function.call_sites),
     )

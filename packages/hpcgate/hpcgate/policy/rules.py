@@ -5,58 +5,43 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from packaging.version import InvalidVersion, Version
 
 from hpcgate.errors import GateError
+from hpcgate.policy.bypass import bypasses
 from hpcgate.policy.computation import calls_of, find_computation
 from hpcgate.policy.data import (
     DATA,
     HEADER,
     MODULE_ROOT,
     Deprecation,
+    Finding,
     Function,
     Module,
     Tier,
     Tree,
     comment_sign,
+    is_one_sentence,
     line_of,
+    source,
     stated_reason,
 )
 from hpcgate.policy.page import BLOCK, PAGE, render
-from hpcgate.repo import read_text, tracked_files
+from hpcgate.policy.pins import pins
+from hpcgate.repo import read_text
 
-__all__ = ["RULES", "Finding"]
+__all__ = ["RULES"]
 
 USERS = "packages/pymars/"  # modules that read what users bring, of any size
 ARCHIVE = "docs/benchmarks/archived/"
 NOTICE = 2  # minor versions between the announcement and the removal of a tier
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Finding:
-    """Name one breach of the policy and the edit that mends it.
-
-    Examples
-    --------
-    >>> print(Finding("packages/a.py", 1, "row", "no row; add one to packaging/language.yaml"))
-    packages/a.py:1: [row] no row; add one to packaging/language.yaml
-    """
-
-    file: str
-    line: int
-    rule: str
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}: [{self.rule}] {self.message}"
-
-
 def _palette(tree: Tree) -> Iterator[Finding]:
     """Ask whether each language serves a function, and has a probe that exists."""
     used = {tier.language for function in tree.policy.functions.values() for tier in function.tiers}
-    used |= {"python"} if any(f.floor for f in tree.policy.functions.values()) else set()
+    used |= {"python"} if tree.policy.functions else set()
     for name, language in tree.policy.palette.items():
         path, probe = _floor_path(language.probe)
         package = f"{path.removesuffix('.py')}/__init__.py"
@@ -65,6 +50,8 @@ def _palette(tree: Tree) -> Iterator[Finding]:
             message = f"{name} serves no function; give one a tier in it, or delete its entry"
         elif not _defines(text, probe):
             message = f"{name}: no {language.probe} in the tree; write the probe or mend its name"
+        elif not language.pins:
+            message = f"{name}: nothing is pinned; name a file and a pattern under `pins:`"
         elif not language.platforms:
             message = f"{name}: say under `platforms:` where it MUST and where it MAY be there"
         else:
@@ -80,24 +67,17 @@ def _functions(tree: Tree) -> Iterator[Finding]:
 
 
 def _function_faults(tree: Tree, function: Function) -> Iterator[str]:
-    if bool(function.floor) == bool(function.floor_waiver):
-        yield "give either `floor: module:function` or `floor_waiver:` with reason and until"
-    if function.floor:
-        path, name = _floor_path(function.floor, function.folder)
-        if not _defines(_source(tree, path), name):
-            yield f"no {function.floor} in the tree; write the floor or mend its name"
-        elif not _is_compiled(tree, path):
-            yield f"its floor {path} has no row with `status: compiled`"
-    if function.floor_waiver and tree.is_due(function.floor_waiver.until):
-        yield f"the floor was due by {function.floor_waiver.until}; write it and name it here"
-    if function.floor and function.tolerance is None:
-        yield "a floor and tiers without a tolerance; add `tolerance: {atol, rtol}`"
+    path, name = _floor_path(function.floor, function.folder)
+    if not _defines(source(tree, path), name):
+        yield f"no {function.floor} in the tree; write the floor or mend its name"
+    elif not _is_compiled(tree, path):
+        yield f"its floor {path} has no row with `status: compiled`"
     if not function.tiers:
         yield "no compiled tier; add one under `tiers:`"
     for tier in function.tiers:
         if tier.language not in tree.policy.palette:
             yield f"{tier.language} is not in the palette ({', '.join(tree.policy.palette)})"
-        if not _source(tree, tier.source):
+        if not source(tree, tier.source):
             yield f"its {tier.language} source {tier.source} is missing; mend `source:`"
         elif not _is_compiled(tree, tier.source):
             yield f"its {tier.language} source {tier.source} has no row with `status: compiled`"
@@ -112,7 +92,7 @@ def _calls(tree: Tree) -> Iterator[Finding]:
             yield Finding(DATA, line, "call", message)
         for site in function.call_sites:
             path, _, what = site.partition(":")
-            if not what or what not in calls_of(_source(tree, path)):
+            if not what or what not in calls_of(source(tree, path)):
                 message = f"{name}: {path} does not call {what or 'it'}; wire it, or mend the site"
                 yield Finding(DATA, line, "call", message)
     for path, text in tree.modules.items():
@@ -144,7 +124,7 @@ def _deprecations(tree: Tree) -> Iterator[Finding]:
 
 def _deprecation_faults(tree: Tree, gone: Deprecation) -> Iterator[str]:
     tiers = {tier.language for name in gone.functions for tier in _tiers_of(tree, name)}
-    if not _is_one_sentence(gone.reason):
+    if not is_one_sentence(gone.reason):
         yield "`reason:` must be one sentence that ends with a full stop"
     if tree.is_due(gone.removal) and gone.language in tiers:
         yield f"its removal was due with {gone.removal}; delete its tiers and this entry"
@@ -167,7 +147,7 @@ def _deprecation_faults(tree: Tree, gone: Deprecation) -> Iterator[str]:
         yield f"no {gone.archived}; keep the last measurement of the tier there"
     elif not gone.archived.startswith(ARCHIVE):
         yield f"{gone.archived} lies outside {ARCHIVE}; move it there"
-    if gone.since.isoformat() not in _source(tree, "DEPRECATIONS.md"):
+    if gone.since.isoformat() not in source(tree, "DEPRECATIONS.md"):
         yield f"DEPRECATIONS.md does not say it; add an entry with the date {gone.since}"
 
 
@@ -187,7 +167,7 @@ def _rows(tree: Tree) -> Iterator[Finding]:
 def _row_faults(tree: Tree, path: str, row: Module) -> Iterator[str]:
     if path not in tree.modules:
         yield "there is no such module; delete the row or mend its path"
-    if not _is_one_sentence(row.reason):
+    if not is_one_sentence(row.reason):
         yield "`reason:` must be one sentence that ends with a full stop"
     if row.status == "exempt" and row.category not in tree.policy.categories:
         yield f"set `category:` to one of {', '.join(tree.policy.categories)}"
@@ -239,48 +219,6 @@ def _tables_current(tree: Tree) -> Iterator[Finding]:
         yield Finding(PAGE, line, "table", "not what the data says; run hpcgate policy --fix")
 
 
-def _pins(tree: Tree) -> Iterator[Finding]:
-    """Ask whether what builds the project is pinned."""
-    for language in tree.policy.palette.values():
-        for pin in language.pins:
-            text = _source(tree, pin.file)
-            if not text:
-                yield Finding(pin.file, 1, "pin", f"missing; {pin.mend}")
-            elif not re.search(pin.pattern, text, re.MULTILINE):
-                yield Finding(pin.file, 1, "pin", pin.mend)
-    for path in tracked_files(tree.root):
-        if path.parent.as_posix() == ".github/workflows" and path.suffix in (".yml", ".yaml"):
-            yield from _action_pins(path.as_posix(), read_text(tree.root / path))
-        elif path.name in ("Containerfile", "Dockerfile"):
-            yield from _image_pins(path.as_posix(), read_text(tree.root / path))
-
-
-def _image_pins(path: str, text: str) -> Iterator[Finding]:
-    stages = {"scratch"}
-    for number, line in enumerate(text.splitlines(), 1):
-        # An argument without a default names no image: the caller does.
-        if asked := re.match(r"ARG\s+(\w+)\s*$", line, re.IGNORECASE):
-            stages.update({f"${asked[1]}", f"${{{asked[1]}}}"})
-        used = re.match(r"FROM\s+(?:--\S+\s+)?(\S+)(?:\s+AS\s+(\S+))?", line, re.IGNORECASE)
-        if used and used[1] not in stages and not re.search(r"@sha256:[0-9a-f]{64}$", used[1]):
-            message = f"{used[1]} is not pinned; write @sha256: and the digest after it"
-            yield Finding(path, number, "pin", message)
-        if used and used[2]:
-            stages.add(used[2])
-
-
-def _action_pins(path: str, text: str) -> Iterator[Finding]:
-    for number, line in enumerate(text.splitlines(), 1):
-        used = re.match(r"\s*-?\s*uses:\s*([^\s#]+)\s*(#\s*v\d\S*)?", line)
-        if used and not used[1].startswith("./"):
-            if not re.fullmatch(r"[^@]+@[0-9a-f]{40}", used[1]):
-                message = f"{used[1]} is not pinned; write the 40-digit commit after the @"
-                yield Finding(path, number, "pin", message)
-            elif not used[2]:
-                message = f"{used[1]} does not say its version; add the comment `# vX.Y.Z`"
-                yield Finding(path, number, "pin", message)
-
-
 def _floor_path(name: str, folder: str = "packages/pymars") -> tuple[str, str]:
     """Split `package.module:function` into the path of the module and the function."""
     module, _, function = name.partition(":")
@@ -289,14 +227,6 @@ def _floor_path(name: str, folder: str = "packages/pymars") -> tuple[str, str]:
 
 def _defines(text: str, function: str) -> bool:
     return re.search(rf"^def {re.escape(function)}\(", text, re.MULTILINE) is not None
-
-
-def _source(tree: Tree, path: str) -> str:
-    """Return the text of a file, empty where there is none."""
-    if path in tree.modules:
-        return tree.modules[path]
-    place = tree.root / path
-    return read_text(place) if place.is_file() else ""
 
 
 def _tiers_of(tree: Tree, function: str) -> tuple[Tier, ...]:
@@ -311,19 +241,16 @@ def _is_compiled(tree: Tree, path: str) -> bool:
     return path in tree.policy.modules and tree.policy.modules[path].status == "compiled"
 
 
-def _is_one_sentence(text: str) -> bool:
-    return text.endswith(".") and ". " not in text and len(text.split()) >= 2
-
-
 RULES: tuple[Callable[[Tree], Iterator[Finding]], ...] = (
     _palette,
     _functions,
     _calls,
+    bypasses,
     _measured,
     _deprecations,
     _rows,
     _headers,
     _computation,
     _tables_current,
-    _pins,
+    pins,
 )

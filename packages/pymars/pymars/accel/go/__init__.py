@@ -36,7 +36,7 @@ from pymars.tables import read_rows
 __all__ = ["Sidecar", "binary", "probe"]
 
 NAME = "mars-earth-sidecar"
-VARIABLE = "MARS_EARTH_SIDECAR"
+VARIABLE, TOKEN = "MARS_EARTH_SIDECAR", "MARS_EARTH_SIDECAR_TOKEN"
 _START, _STOP = 10.0, 15.0
 
 Array = NDArray[np.float64]
@@ -65,6 +65,9 @@ class Sidecar:
         Longest wait for an answer, in seconds.
     arguments : sequence of str
         More arguments of the program, such as `-rows=1000`; `-help` lists them.
+    running : path, optional
+        Socket of a sidecar that runs already, such as that of the compose file. Nothing is started
+        or ended then, and the token is that of the variable `MARS_EARTH_SIDECAR_TOKEN`.
 
     Raises
     ------
@@ -83,21 +86,27 @@ class Sidecar:
         *,
         timeout: float = 60.0,
         arguments: Sequence[str] = (),
+        running: str | os.PathLike[str] | None = None,
     ) -> None:
         self._program = os.fspath(program) if program is not None else None
         self._timeout = timeout
         self._arguments = tuple(arguments)
+        self._running = Path(running) if running is not None else None
         self._token = secrets.token_hex(32)
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Sidecar:
+        if self._running is not None:
+            self._token = os.environ.get(TOKEN, "")
+            self._wait()
+            return self
         program = self._program or binary()
         if program is None:
             raise TierError(f"the go tier cannot run: {probe()}")
         self._folder = tempfile.TemporaryDirectory(prefix="mars-earth-")
         command = [program, f"-socket={self._socket}", "-with-parent", *self._arguments]
-        environment = {**os.environ, "MARS_EARTH_SIDECAR_TOKEN": self._token}
+        environment = {**os.environ, TOKEN: self._token}
         try:
             # Its standard input closes when this process ends, however that comes; so it ends, too.
             self._process = subprocess.Popen(command, stdin=subprocess.PIPE, env=environment)
@@ -179,6 +188,8 @@ class Sidecar:
 
     @property
     def _socket(self) -> Path:
+        if self._running is not None:
+            return self._running
         if self._folder is None:
             raise TierError("the sidecar is not started; use it in a `with` statement")
         return Path(self._folder.name) / "socket"

@@ -10,7 +10,6 @@ the next tier answers.
 
 from __future__ import annotations
 
-import importlib.util
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,22 +18,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pymars.accel import probes
 from pymars.accel.flat import Flat, flatten
 
-__all__ = ["design_matrix", "gcv_path", "knot_scan", "predict", "probe", "warm"]
+__all__ = ["design_matrix", "gcv_path", "knot_scan", "predict", "warm"]
 
 SOURCE = Path(__file__).with_name("kernels.jl")
 
 Array = NDArray[np.float64]
 
 _started: tuple[Any, int] | None = None
-
-
-def probe() -> str:
-    """Say why the tier cannot run; an empty string when it could."""
-    if importlib.util.find_spec("juliacall") is None:
-        return "juliacall is not installed; pip install 'juliacall>=0.9.23,<1'"
-    return "" if _started else "is not started; call pymars.accel.julia.warm()"
 
 
 def warm() -> None:
@@ -80,7 +73,7 @@ def knot_scan(x: Array, parent: Array, frame: Array, residual: Array, knots: Arr
 
 def _kernels() -> Any:
     if _started is None:
-        raise ImportError(f"the julia tier {probe()}")
+        raise ImportError(f"the julia tier {probes.julia()}")
     kernels, thread = _started
     if threading.get_ident() != thread:
         raise RuntimeError("Julia runs on the thread that called warm() alone")

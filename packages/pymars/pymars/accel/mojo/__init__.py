@@ -2,14 +2,13 @@
 """The Mojo tier: a shared library, built on request into a cache, and absent unless built.
 
 `python -m pymars.accel.mojo` builds it with the compiler that `pip install mojo==1.2.0` brings. The
-library is named after the digest of its source, so one of another version is never loaded.
+library is named after a checksum of its source, so one of another version is never loaded.
 """
 
 from __future__ import annotations
 
 import ctypes
 import functools
-import hashlib
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,34 +17,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pymars.accel.chains import kind
+from pymars.accel import probes
 from pymars.accel.flat import flatten
 
-__all__ = ["build", "design_matrix", "gcv_path", "knot_scan", "library_path", "predict", "probe"]
+__all__ = ["build", "design_matrix", "gcv_path", "knot_scan", "predict"]
 
-SOURCE = Path(__file__).with_name("kernels.mojo")
 VERSION = "1.2.0"
 _BLOCK = 128
 
 Array = NDArray[np.float64]
-
-
-def library_path() -> Path:
-    """Return where the library of this source and machine lies once it is built."""
-    given = os.environ.get("MARS_EARTH_CACHE")
-    home = (
-        Path(given) if given else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    )
-    return home / ("" if given else "mars-earth") / f"mojo-{kind()[1]}-{_digest()}.so"
-
-
-def probe() -> str:
-    """Say why the tier cannot run; an empty string when it could."""
-    try:
-        path = library_path()
-        return _distrust(path) if path.exists() else "is not built; run python -m pymars.accel.mojo"
-    except (OSError, RuntimeError) as error:  # no home folder, or one that may not be read
-        return f"has no cache: {error}"
 
 
 def build() -> Path:
@@ -66,11 +46,19 @@ def build() -> Path:
     compiler = shutil.which("mojo", path=places)
     if compiler is None:
         raise RuntimeError(f"no mojo here; pip install mojo=={VERSION}")
-    target = library_path()
+    target = probes.mojo_library()
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         made = Path(folder) / target.name
-        command = [compiler, "build", "--emit", "shared-lib", str(SOURCE), "-o", str(made)]
+        command = [
+            compiler,
+            "build",
+            "--emit",
+            "shared-lib",
+            str(probes.MOJO_SOURCE),
+            "-o",
+            str(made),
+        ]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise RuntimeError(f"mojo build failed:\n{done.stderr.strip()}")
@@ -141,9 +129,9 @@ _n = ctypes.c_ssize_t
 
 
 def _library() -> ctypes.CDLL:
-    if why := probe():
+    if why := probes.mojo():
         raise ImportError(f"the mojo tier {why}")
-    return _load(str(library_path()))
+    return _load(str(probes.mojo_library()))
 
 
 @functools.lru_cache(maxsize=1)
@@ -155,16 +143,3 @@ def _load(path: str) -> ctypes.CDLL:
     except (OSError, AttributeError) as error:
         raise ImportError(f"the mojo tier cannot be loaded: {error}") from None
     return library
-
-
-def _distrust(path: Path) -> str:
-    """Say why a library is not to be loaded: somebody else could have written it."""
-    facts = path.stat()
-    if hasattr(os, "getuid") and (facts.st_uid != os.getuid() or facts.st_mode & 0o022):
-        return f"is not loaded: {path} can be written by others; build it again"
-    return ""
-
-
-@functools.lru_cache(maxsize=1)
-def _digest() -> str:
-    return hashlib.sha256(SOURCE.read_bytes()).hexdigest()[:16]

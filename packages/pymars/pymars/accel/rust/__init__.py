@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from typing import Any
 
@@ -13,15 +12,10 @@ from numpy.typing import NDArray
 from pymars import _core
 from pymars.tables import read_columns, read_rows
 
-__all__ = ["gcv_path", "knot_scan", "probe", "replay"]
+__all__ = ["gcv_path", "knot_scan", "replay"]
 
 gcv_path = _core.gcv_path
 knot_scan = _core.knot_scan
-
-
-def probe() -> str:
-    """Say why the tier cannot run; an empty string when it could."""
-    return "" if importlib.util.find_spec("pymars._core") else "the extension is not built"
 
 
 def replay(

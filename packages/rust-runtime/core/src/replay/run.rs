@@ -214,6 +214,8 @@ fn each_node<const G: usize>(
 ) {
     let width = output.width(plan);
     scratch.sums.fill(Tile::ZERO);
+    // Columns come in order, so a few of them are written together.
+    let (mut together, mut first, mut held) = ([Tile::ZERO; TOGETHER], 0, 0);
     for node in &plan.program.nodes {
         ahead.fetch();
         let value = evaluate(on, node, &scratch.inputs, &scratch.slots);
@@ -224,8 +226,11 @@ fn each_node<const G: usize>(
             continue;
         };
         if output == Output::DesignMatrix {
-            for (row, value) in out.chunks_exact_mut(width).zip(value.rows()) {
-                row[column] = *value;
+            together[held] = value;
+            held += 1;
+            if held == TOGETHER {
+                write_together(&together, first, width, out);
+                (first, held) = (column + 1, 0);
             }
             continue;
         }
@@ -234,11 +239,38 @@ fn each_node<const G: usize>(
             add_scaled(on, sum, &value, *c);
         }
     }
-    if output != Output::DesignMatrix {
-        for (k, sum) in scratch.sums.iter().enumerate() {
-            for (row, value) in out.chunks_exact_mut(width).zip(sum.rows()) {
-                row[k] = *value;
-            }
+    let (tiles, first) = if output == Output::DesignMatrix {
+        (&together[..held], first)
+    } else {
+        (&scratch.sums[..], 0)
+    };
+    for (k, tile) in tiles.iter().enumerate() {
+        for (row, value) in out.chunks_exact_mut(width).zip(tile.rows()) {
+            row[first + k] = *value;
+        }
+    }
+}
+
+/// Columns that are written together: the values of a row lie side by side, those of a column do
+/// not, and each store reaches for a line of its own.
+const TOGETHER: usize = 4;
+
+/// Write neighbouring columns, from `first` on.
+#[inline(always)]
+fn write_together<const G: usize>(
+    columns: &[Tile<G>; TOGETHER],
+    first: usize,
+    width: usize,
+    out: &mut [f64],
+) {
+    for (g, rows) in out.chunks_mut(LANES * width).take(G).enumerate() {
+        // Of a fixed size, so that the columns are turned into rows in registers.
+        let mut turned = [[0.0; TOGETHER]; LANES];
+        for (r, row) in turned.iter_mut().enumerate() {
+            *row = columns.each_ref().map(|column| column.group(g)[r]);
+        }
+        for (row, values) in rows.chunks_exact_mut(width).zip(&turned) {
+            row[first..first + TOGETHER].copy_from_slice(values);
         }
     }
 }
@@ -302,15 +334,19 @@ fn check<const G: usize>(
 ) -> Result<(), Error> {
     let mut first: Option<(usize, usize)> = None;
     for check in &plan.program.checks {
-        let most = check.n_categories;
-        let bad = |x: f64| {
-            if x.is_nan() {
-                return !plan.allow_missing;
-            }
-            most > 0 && !(x >= 0.0 && x < most as f64 && x.fract() == 0.0)
+        let (most, allowed) = (check.n_categories as f64, plan.allow_missing);
+        let numbers = |x: f64| x.is_nan() & !allowed;
+        let codes = |x: f64| {
+            let position = (x >= 0.0) & (x < most) & (x as i64 as f64 == x);
+            if x.is_nan() { !allowed } else { !position }
         };
         let values = &inputs[check.input].rows()[..n];
-        if let Some(row) = values.iter().position(|&x| bad(x)) {
+        let bad = if check.n_categories > 0 {
+            first_where(values, codes)
+        } else {
+            first_where(values, numbers)
+        };
+        if let Some(row) = bad {
             if first.is_none_or(|(earliest, _)| row < earliest) {
                 first = Some((row, check.feature));
             }
@@ -333,4 +369,11 @@ fn check<const G: usize>(
         input.name,
         input.n_categories - 1
     )))
+}
+
+/// The first value that a question is true of. All are asked without a branch, as few are bad.
+#[inline(always)]
+fn first_where(values: &[f64], question: impl Fn(f64) -> bool) -> Option<usize> {
+    let any = values.iter().fold(false, |any, &x| any | question(x));
+    any.then(|| values.iter().position(|&x| question(x)))?
 }

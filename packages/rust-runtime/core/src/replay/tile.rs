@@ -28,6 +28,12 @@ impl<const G: usize> Tile<G> {
         self.0.as_flattened()
     }
 
+    /// The values of a group.
+    #[inline(always)]
+    pub(super) fn group(&self, g: usize) -> &[f64; LANES] {
+        &self.0[g]
+    }
+
     /// The values, row after row.
     #[inline(always)]
     pub(super) fn rows_mut(&mut self) -> &mut [f64] {
