@@ -68,7 +68,7 @@ def run(
     if way == "cross":
         target_of(architectures)
         check, command = (
-            f"{CHECK}-{architectures}",
+            f"{CHECK}-{architectures.replace('_', '-')}",
             f"{command} -- --way cross --archs {architectures}",
         )
     sdist, smoke, wheels = only_sdist(root), Smoke(), list[Path]()
