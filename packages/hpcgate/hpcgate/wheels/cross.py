@@ -113,7 +113,7 @@ def target_of(machine: str) -> Target:
     """
     if machine not in TARGETS:
         known = " or ".join(f"--archs {name}" for name in TARGETS)
-        raise GateError(f"the way cross is not for {machine or 'every architecture'}", hint=known)
+        raise GateError(f"the way cross has no architecture {machine!r}", hint=known)
     return TARGETS[machine]
 
 
