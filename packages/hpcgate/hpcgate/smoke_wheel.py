@@ -129,6 +129,9 @@ def examine(
     guests = {wheel: f"/mnt/wheel/{wheel.name}", root / SCRIPT: "/mnt/smoke.py"}
     if processors:
         guests[_emulator()] = "/mnt/qemu"
+    variables = dict(THREADS)
+    if machine not in ("", platform.machine()):
+        variables["PIP_COMPILE"] = "0"  # emulated, that takes most of the time
     began = time.monotonic()
     with Console(stderr=True).status("clean room (half a minute the first time)") as status:
         opened = open_room(
@@ -137,7 +140,7 @@ def examine(
             engine=engine,
             network=not provided,
             mounts=guests,
-            environment=THREADS,
+            environment=variables,
             timeout=_SECONDS,
         )
         with opened as room:

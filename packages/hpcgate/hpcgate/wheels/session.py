@@ -32,6 +32,7 @@ __all__ = ["main", "run"]
 CHECK = "wheels"
 # The oldest that the NumPy of today runs on; the core itself asks for less (see old-processor).
 OLD_PROCESSORS = ("Nehalem",)
+_WAY = "the first of official, own and zig that works by default; cross only when it is named"
 # What the ways that need no registry leave to the workflow.
 NOT_BUILT = "musllinux, cp314t: Debian has neither Rust's library for musl nor that Python"
 
@@ -68,7 +69,7 @@ def run(
     if way == "cross":
         target_of(architectures)
         check, command = (
-            f"{CHECK}-{architectures}",
+            f"{CHECK}-{architectures.replace('_', '-')}",
             f"{command} -- --way cross --archs {architectures}",
         )
     sdist, smoke, wheels = only_sdist(root), Smoke(), list[Path]()
@@ -159,9 +160,9 @@ def _rooms() -> dict[str, tuple[str, bool]]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the session from the command line; anything but a pass is exit status 1."""
     parser = argparse.ArgumentParser(prog="nox -s wheels --", description=__doc__)
-    parser.add_argument("--way", choices=WAYS, help="the first that works by default")
+    parser.add_argument("--way", choices=WAYS, help=_WAY)
     parser.add_argument("--only", default="", help="build identifiers for cibuildwheel")
-    parser.add_argument("--archs", default="", help="architectures for cibuildwheel")
+    parser.add_argument("--archs", default="", help="for cibuildwheel, and one for cross")
     parser.add_argument("--engine", choices=get_args(EngineName), default="auto")
     parser.add_argument("--unrecorded", action="store_true", help="write no evidence")
     options = parser.parse_args(arguments)
