@@ -227,8 +227,9 @@ def types(session: nox.Session) -> None:
 
 @task()
 def tests(session: nox.Session) -> None:
-    """Run the Rust tests, then every Python test against the installed wheel."""
+    """Run the Rust tests, then every Python test against the installed wheel, on all tiers here."""
     users(session)
+    tiers(session)
     started = now()
     with session.chdir("packages"):
         cargo = ["cargo", "test", "--release", "--locked", "-q", "-p", "mars-earth-core"]
