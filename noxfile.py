@@ -337,7 +337,7 @@ def bench_tiers(session: nox.Session) -> None:
 
 @task()
 def accel(session: nox.Session) -> None:
-    """Test every tier that can be had: Mojo is built, Julia runs in a clean room, Go in an image."""
+    """Test every tier that can be had: Mojo built, Julia in a clean room, Go in an image."""
     users(session)
     provide(session, bwrap="bubblewrap", mmdebstrap="mmdebstrap", podman="podman")
     compose = ["python", "-m", "pip", "install", "-q", "-e", "packages/hpcgate[containers]"]
