@@ -227,8 +227,9 @@ def types(session: nox.Session) -> None:
 
 @task()
 def tests(session: nox.Session) -> None:
-    """Run the Rust tests, then every Python test against the installed wheel."""
+    """Run the Rust tests, then every Python test against the installed wheel, on all tiers here."""
     users(session)
+    tiers(session)
     started = now()
     with session.chdir("packages"):
         cargo = ["cargo", "test", "--release", "--locked", "-q", "-p", "mars-earth-core"]
@@ -336,7 +337,7 @@ def bench_tiers(session: nox.Session) -> None:
 
 @task()
 def accel(session: nox.Session) -> None:
-    """Test every tier that can be had: Mojo is built, Julia runs in a clean room, Go in an image."""
+    """Test every tier that can be had: Mojo built, Julia in a clean room, Go in an image."""
     users(session)
     provide(session, bwrap="bubblewrap", mmdebstrap="mmdebstrap", podman="podman")
     compose = ["python", "-m", "pip", "install", "-q", "-e", "packages/hpcgate[containers]"]

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import threading
 
 import pytest
@@ -265,3 +266,11 @@ def _many(model):
 
     X = inputs.make("predict", 400)[1]
     return X, earth.predict(model, X) + np.sin(np.arange(400.0))
+
+
+def test_a_system_without_uname_or_affinity_is_still_told(monkeypatch):
+    kind, cpus = chains.kind(), os.cpu_count() or 1
+    monkeypatch.delattr(chains.os, "uname", raising=False)
+    monkeypatch.delattr(chains.os, "sched_getaffinity", raising=False)
+    assert chains.kind() == kind
+    assert chains._cpus() == cpus

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
-from hpcgate import cli
+from hpcgate import cli, evidence
 from hpcgate.errors import GateError
-from hpcgate.repo import find_root, git
+from hpcgate.repo import find_root, git, tracked_files
 
 ROOT = find_root(Path(__file__))
 
@@ -57,7 +59,10 @@ def test_what_is_generated_here_is_what_the_facts_give() -> None:
 
 def test_a_difference_is_named_and_ends_with_status_1(tmp_path: Path) -> None:
     copy = tmp_path / "copy"
-    subprocess.run(["git", "clone", "-q", "--depth=1", ROOT.as_uri(), copy], check=True)
+    for path in tracked_files(ROOT):
+        (copy / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / path, copy / path)
+    subprocess.run(["git", "init", "-q", copy], check=True)
     orders = copy / "packages/pymars/pymars/accel/chains.json"
     kept = orders.read_text()
     orders.write_text("{}\n")
@@ -135,3 +140,29 @@ def test_packets_are_compared_and_left_alone(command: str) -> None:
     words = ["--check"] if command == "packets" else []
     assert call(command, *words, "--root", ROOT).exit_code in (0, 1)
     assert git(ROOT, "status", "--porcelain") == before
+
+
+def test_commands_that_refuse_say_why(checkout: Any, tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("It runs on every GPU.\n")
+    done = call("claims", "--strict", page)
+    assert done.exit_code == 1 and "needs H3" in done.output
+    (tmp_path / "SHA256SUMS").write_text(f"{64 * '0'}  gone.txt\n")
+    done = call("bundle", "--verify", tmp_path)
+    assert done.exit_code == 1 and "gone.txt: missing" in done.output
+    report = tmp_path / "coverage.json"
+    report.write_text("{}")
+    assert isinstance(call("policy", "--root", ROOT, "--coverage", report).exception, GateError)
+    done = call("release", "--root", checkout.root)
+    assert done.exit_code == 1 and done.output.count("no record; run: nox -s audit") == len(
+        evidence.contract(checkout.root).release.checks
+    )
+    for name in evidence.contract(checkout.root).release.checks:
+        moment = datetime.now(timezone.utc)
+        checkout.record(name, started=moment, finished=moment)
+    assert call("release", "--root", checkout.root).output == "every audit passed\n"
+    assert "wrote: build/evidence.html" in call("evidence", "page", "--root", checkout.root).output
+    words = ["evidence", "record", "tests", "--command=nox -s tests", "--outcome=unavailable"]
+    words += ["--reason=no wheel", "--started=2026-01-01T00:00:00Z"]
+    words += ["--finished=2026-01-01T00:01:00Z", "--root", str(checkout.root)]
+    assert call(*words).output.startswith("unavailable: submissions/evidence/tests/")

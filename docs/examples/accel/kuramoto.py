@@ -155,12 +155,12 @@ def kuramoto_euler_of(tier: str) -> Callable[..., Array]:
     return call
 
 
-# Julia runs inside this process, on the thread that started it, and no call starts it by surprise.
+# Julia runs inside this process, and no call starts it by surprise.
 _julia: tuple[Any, int] | None = None
 
 
 def warm_julia() -> None:
-    """Start Julia on this thread and load the kernels, through juliacall."""
+    """Start Julia and load the kernels, through juliacall."""
     global _julia
     from juliacall import Main  # boots Julia
 
@@ -175,7 +175,7 @@ def probe_julia() -> str:
 
 
 def julia() -> Any:
-    """Return the kernels, to the thread that started Julia."""
+    """Return the kernels, to the caller that Julia belongs to."""
     if _julia is None:
         raise ImportError(f"the julia tier {probe_julia()}")
     if threading.get_ident() != _julia[1]:

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from hpcgate.errors import GateError
+from hpcgate.policy.coverage import check_coverage
 from hpcgate.policy.data import (
     DATA,
     HEADER,
@@ -23,8 +24,6 @@ from hpcgate.repo import read_text, write_text
 
 __all__ = ["Finding", "check", "check_coverage", "fix", "read"]
 
-COVERED = 95  # per cent of a module that tests must run
-
 
 def check(root: Path) -> list[Finding]:
     """Return every breach of the language policy in a checkout, sorted.
@@ -36,32 +35,6 @@ def check(root: Path) -> list[Finding]:
     """
     tree = read(root)
     return sorted(finding for rule in RULES for finding in rule(tree))
-
-
-def check_coverage(root: Path, report: Path) -> list[Finding]:
-    """Return the modules of a coverage report (JSON) of which the tests run too little.
-
-    Raises
-    ------
-    GateError
-        If the report cannot be read.
-    """
-    try:
-        files = json.loads(read_text(report))["files"]
-        covered = {name: float(files[name]["summary"]["percent_covered"]) for name in files}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        hint = "run: nox -s tests"
-        raise GateError(f"{report} is no coverage report: {error}", hint=hint) from None
-    rows = read(root).policy.modules
-    found = []
-    for name, percent in sorted(covered.items()):
-        # An installed module has another folder in front of the path inside its package.
-        path = next((row for row in rows if name.endswith(row.split("/", 2)[-1])), None)
-        if path is not None and percent < COVERED:
-            missing = files[name].get("missing_lines", [1])
-            message = f"{percent:.1f} % of it is run by tests, {COVERED} % are owed; test line "
-            found.append(Finding(path, missing[0], "coverage", f"{message}{missing[0]} and on"))
-    return found
 
 
 def fix(root: Path) -> list[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from packaging.version import InvalidVersion, Version
+from pydantic import Field
 
 from hpcgate.facts import FactModel, load_model, read_yaml
 from hpcgate.repo import read_text, tracked_files
@@ -28,6 +29,7 @@ __all__ = [
     "Tier",
     "Tolerance",
     "Tree",
+    "Uncovered",
     "comment_sign",
     "is_one_sentence",
     "line_of",
@@ -121,6 +123,17 @@ class Function(FactModel):
     tolerance: Tolerance
 
 
+class Uncovered(FactModel):
+    """Say why the tests run less of a module than they owe, and until when.
+
+    `least` is the share in per cent that they do run.
+    """
+
+    least: int
+    reason: str
+    until: str
+
+
 class CoreCall(FactModel):
     """Say why a call of the extension has no dispatcher, and what checks it in place of a floor."""
 
@@ -163,8 +176,18 @@ class Policy(FactModel):
     categories: dict[str, str]
     functions: dict[str, Function]
     core_calls: dict[str, CoreCall]
+    uncovered: dict[str, dict[str, Uncovered]] = Field(default_factory=dict)
     excluded_folders: tuple[str, ...]
     modules: dict[str, Module]
+
+    @property
+    def excuses(self) -> dict[str, tuple[str, Uncovered]]:
+        """The rows under `uncovered:` by module, each with the session that runs the rest of it."""
+        return {
+            path: (session, row)
+            for session, rows in self.uncovered.items()
+            for path, row in rows.items()
+        }
 
 
 @dataclass(frozen=True, slots=True)

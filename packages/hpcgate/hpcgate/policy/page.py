@@ -35,6 +35,10 @@ def _tables(policy: Policy) -> str:
     ]
     functions = [(f"`{name}`", *_function_cells(x)) for name, x in policy.functions.items()]
     promises = [(f"`{name}`", *_promise_cells(x)) for name, x in policy.functions.items()]
+    uncovered = [
+        (f"`{path}`", str(x.least), f"`{session}`", x.until, x.reason)
+        for path, (session, x) in sorted(policy.excuses.items())
+    ]
     calls = [
         (f"`{name}`", "yes" if x.computes else "no", x.reason, _files(x.checked_by))
         for name, x in policy.core_calls.items()
@@ -64,6 +68,10 @@ def _tables(policy: Policy) -> str:
             else "None.",
             "### Categories of exemption",
             markdown_table(("Category", "Why it computes nothing"), policy.categories.items()),
+            "### Modules that the tests run less of",
+            markdown_table(("Module", "Run, %", "Session", "Until", "Why"), uncovered)
+            if uncovered
+            else "None.",
             "### Modules",
             markdown_table(("Module", "Status", "Category or limit", "Reason"), modules),
         )

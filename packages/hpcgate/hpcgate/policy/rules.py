@@ -11,6 +11,7 @@ from packaging.version import InvalidVersion, Version
 from hpcgate.errors import GateError
 from hpcgate.policy.bypass import bypasses
 from hpcgate.policy.computation import calls_of, find_computation
+from hpcgate.policy.coverage import excuses
 from hpcgate.policy.data import (
     DATA,
     HEADER,
@@ -253,4 +254,5 @@ RULES: tuple[Callable[[Tree], Iterator[Finding]], ...] = (
     _computation,
     _tables_current,
     pins,
+    excuses,
 )
