@@ -92,14 +92,6 @@ def test_a_difference_is_named_and_ends_with_status_1(tmp_path: Path) -> None:
     assert call("crates", "--check", "--root", copy).output == ""
 
 
-def test_lanes_of_commits(checkout: Any) -> None:
-    checkout.write("docs/page.md", "words\n")
-    checkout.commit()
-    done = call("lanes", "check", "HEAD~1..HEAD", "--root", ROOT)
-    assert done.exit_code in (0, 1)
-    assert git(ROOT, "rev-parse", "--short=7", "HEAD")[:7] in done.output
-
-
 def test_the_bill_of_materials_and_the_provenance_are_written_and_verified(tmp_path: Path) -> None:
     out = tmp_path / "dist"
     assert call("sbom", "write", "--root", ROOT, "--out", out).exit_code == 0

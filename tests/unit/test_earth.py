@@ -313,8 +313,6 @@ def test_scikit_learn_takes_it(table):
     assert search.best_score_ > 0.9
 
 
-
-
 @pytest.mark.parametrize("estimator", [earth.Earth(), earth.EarthRegressor(max_degree=2)])
 def test_scikit_learns_own_checks(estimator):
     found = check_estimator(estimator, on_fail=None)
