@@ -17,7 +17,7 @@ class PyMarsEarth(PythonPackage):
 
     license("Apache-2.0")
 
-    version("2.0.0", sha256="ba3e43fd4d3b2fdc78674f0ec5ac6826bebd40f46130a5732578a058a0986201")
+    version("2.0.0", sha256="91e5a316941cbfe2469293e8e99a429f3300196c1b44545f72a59ed56f9f45c2")
 
     variant("arrow", default=False, description="Install pyarrow, to pass Arrow tables as input")
     variant("plots", default=False, description="Install Matplotlib, to draw models")
