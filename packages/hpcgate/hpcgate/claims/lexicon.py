@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import date
 from functools import cached_property, lru_cache
@@ -203,6 +204,18 @@ class Lexicon:
             self._looked[text] = self._look.may_hold(text)
         return self._looked[text]
 
+    def may_speak(self, text: str) -> bool:
+        """Whether a longer text is worth cutting up; a closer look than `may_claim`.
+
+        Where no markup could join what stands apart, each phrase stands in the text as written.
+        """
+        if not self.may_claim(text):
+            return False
+        if _MARKUP.search(text):
+            return True
+        words = split_words(text)
+        return any(match.key for match in self._terms.find(words)) or self.limits.any(words)
+
     def terms_in(self, words: tuple[Word, ...], around: str = "") -> list[Match]:
         """Return the capabilities named in a sentence; `around` gives context for cues.
 
@@ -269,6 +282,8 @@ class Lexicon:
             yield name, getattr(self.data.answers, name)
 
 
+# Links, tables, quotations, HTML, struck words, escapes and addresses are read before words are.
+_MARKUP = re.compile(r"\][(\[:]|[<|\\&]|~~|https?:|:\d|^\s*>(?!>>)", re.MULTILINE)
 _KEY = 60
 _KEPT = 20_000
 _HOLE = (Word(".", ".", 0, 0),)
