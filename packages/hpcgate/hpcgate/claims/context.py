@@ -80,7 +80,8 @@ _PEOPLE = word_set("you one people users everybody everyone")
 # Data that others made and we take: what is said of it is said of us.
 _DATA = word_set(
     "data frame frames array arrays tensor tensors table tables dataframe dataframes series column"
-    " columns batch batches buffer buffers matrix matrices record records"
+    " columns batch batches buffer buffers matrix matrices record records ndarray ndarrays recordbatch"
+    " recordbatches"
 )
 _MEASURES = word_set("throughput speed time performance rate runtime latency cost")
 # "A replacement for X" and "the switch from X" speak of what came after X.
@@ -114,7 +115,7 @@ def owner(reading: Reading, clause: Clause, inherited: Owner) -> Owner:
         for m in reading.within("others", clause)
         if not _measured_against(reading, m)
         and not (verb is None and _partner(reading, clause, m))
-        and reading.low(m.end) not in _DATA
+        and not _kind_of_data(reading, m.end)
         and not (reading.low(m.start - 1) in ("of", "from") and reading.low(m.start - 2) in _DATA)
         and (m.start not in reading.inside_terms or m.end - m.start > 1)
         and (
@@ -148,6 +149,11 @@ def owner(reading: Reading, clause: Clause, inherited: Owner) -> Owner:
     if verb is not None and not ours and foreign_name(reading, clause.start, verb):
         return "other"
     return ""
+
+
+def _kind_of_data(reading: Reading, place: int) -> bool:
+    """Whether a kind of data follows a name: `a pandas frame`, `a pyarrow.Table`."""
+    return reading.low(place + (reading.low(place) == ".")) in _DATA
 
 
 def _tool_itself(reading: Reading, clause: Clause, verb: int | None) -> bool:
@@ -209,9 +215,22 @@ def _sent_away(reading: Reading, others: list[Match]) -> bool:
     """Whether a clause points to another project: `It belongs to XGBoost`."""
     if any((reading.low(m.start - 2), reading.low(m.start - 1)) in _ELSEWHERE for m in others):
         return True
+    if any(_handed_over(reading, i) for i in range(len(reading.words) - 2)):
+        return True
     words = [reading.low(m.start - 1) for m in others]
     wanted = reading.low(0) in ("for", "if")
     return any(w in _SEND or (wanted and w == "use") for w in words)
+
+
+def _handed_over(reading: Reading, place: int) -> bool:
+    """Whether something `belongs to` a name that is none of our own parts."""
+    name = reading.words[place + 2]
+    return (
+        (reading.low(place), reading.low(place + 1)) in (("belongs", "to"), ("belong", "to"))
+        and name.text[:1].isupper()
+        and name.low not in reading.lexicon.parts
+        and not any(m.start == place + 2 for m in reading.group("ours"))
+    )
 
 
 def _set_aside(reading: Reading, match: Match) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from hpcgate.claims.backward import Said
+from hpcgate.claims.backward import Said, lifted
 from hpcgate.claims.context import Owner, Status, is_quoted
 from hpcgate.claims.levels_named import declared_levels
 from hpcgate.claims.lexicon import Lexicon
@@ -71,12 +71,18 @@ class Judge:
             for place, s in enumerate(cut)
         ]
         declared_at = [declared_levels(s) for s in cut]
+        claims = [
+            self._claim(thing, one)
+            for place, one in enumerate(cut)
+            if may[place] and not named[place]
+            for thing in lifted(self.lexicon, one, self._following(unit, cut, place))
+        ]
         if (
             not any(named)
             and not any(declared_at)
             and not self._contrasted([s for s, could in zip(cut, may, strict=True) if could])
         ):
-            return []
+            return claims
         read = [
             (Reading(self.lexicon, s.words, terms), found)
             for s, terms, found in zip(cut, named, declared_at, strict=True)
@@ -89,10 +95,8 @@ class Judge:
             if place and not reading.terms:
                 follow_up(cut[place - 1], cut[place], said[-1], self.lexicon)
             said.append(here)
-        claims: list[Claim] = []
         for place, here in enumerate(said):
-            rest = cut[place + 1].start if place + 1 < len(cut) else None
-            following = unit.after if rest is None else unit.text[rest : rest + _ANSWER]
+            following = self._following(unit, cut, place)
             asked = place > 0 and _WHAT_IS.match(cut[place - 1].text) and cut[place - 1].question
             if asked and (
                 cut[place].words[0].low in ("a", "an", "the")
@@ -105,6 +109,11 @@ class Judge:
                 ):
                     claims.append(self._claim(thing, cut[place]))
         return claims
+
+    def _following(self, unit: Unit, cut: list[Sentence], place: int) -> str:
+        """Return what stands behind a sentence, where an answer would be."""
+        rest = cut[place + 1].start if place + 1 < len(cut) else None
+        return unit.after if rest is None else unit.text[rest : rest + _ANSWER]
 
     def _names_us(self, text: str) -> bool:
         """Whether a text speaks of this project; `MARS` is the name of the method, too."""
@@ -220,7 +229,8 @@ class Judge:
     def _acts(self, reading: Reading, clause: Clause) -> bool:
         """Whether a clause has a verb that says what something does."""
         return any(
-            reading.is_finite(i) and reading.low(i) not in _STATES
+            (reading.is_finite(i) and reading.low(i) not in _STATES)
+            or (reading.low(i) in ("is", "are") and reading.low(i + 1) in _TAKEN)
             for i in range(clause.start + 1, clause.end)
         )
 
@@ -273,6 +283,7 @@ _WOULD = re.compile(r"\W*(?:what|how|who|where|why) (?:\w+ ){0,2}(?:would|could)
 _HOW_MANY = re.compile(r"\W*how many\b", re.IGNORECASE)
 _ONE = re.compile(r"\W*(?:just |only |exactly )*(?:one|1|a single one|zero|0)\b", re.IGNORECASE)
 _POINTING = word_set("this that these those such above both it")
+_TAKEN = word_set("accepted supported welcome available allowed taken usable possible recognised")
 _STATES = word_set("is are was were be has have had may would could might will do does can")
 # An answer stands right behind its question.
 _ANSWER = 500

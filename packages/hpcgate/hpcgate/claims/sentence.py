@@ -14,6 +14,7 @@ from hpcgate.claims.backward import (
     lows,
     refer_back,
     spread,
+    take_back,
 )
 from hpcgate.claims.context import Owner, Status, definition, is_quoted, owner
 from hpcgate.claims.scope import Clause, Reading, denied_spans
@@ -71,6 +72,7 @@ def judge_sentence(
             if not status and is_quoted(reading.words, match):
                 status = "mention" if _wording(reading) or _cited(reading) else ""
             said.append(Said(match, level, status, whose, is_level))
+        take_back(reading, clause, said, len(inside))
     spread(reading, said)
     return said, whose
 

@@ -209,7 +209,11 @@ def code_claims(judge: Judge, unit: Unit) -> list[Claim]:
 
 # Addresses with their ports in one list: `n01:9000,n02:9000`.
 _PEER = r"(?!localhost|127\.|0\.0)[A-Za-z\d][\w.-]{0,60}:\d{2,5}"
-_PEERS = re.compile(rf"(?<![\w.:/-]){_PEER}(?:[,;]{_PEER})+(?![\w.:-])")
+_NAMED = r"[\"'][A-Za-z][\w.-]{0,60}[\"']"
+_PEERS = re.compile(
+    rf"(?<![\w.:/-]){_PEER}(?:[,;]{_PEER})+(?![\w.:-])"
+    rf"|\b(?:workers|hosts|nodes|machines|servers|peers)\s?=\s?(?:c\(|\[|\()\s?{_NAMED},\s?{_NAMED}"
+)
 _HOSTS = 4
 _SHARED = 2
 # What a rule of a checker looks for.

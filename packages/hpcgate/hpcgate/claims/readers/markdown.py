@@ -145,11 +145,20 @@ class _Walk:
     ) -> Iterator[Unit]:
         """Yield the units of sibling blocks."""
         before = ""
+        answers = -1
         for place, node in enumerate(nodes):
+            if place == answers:
+                continue
             below = nodes[place + 1] if place + 1 < len(nodes) else None
             introduced = ((before,) if before else ()) + leads
             if node.type == "heading":
                 yield self._heading(node, below, leads)
+                before = ""
+                continue
+            if below is not None and below.type == "paragraph" and (asked := _question(node)):
+                answers = place + 1
+                yield from self.blocks(node.children[:-1], introduced, near)
+                yield self._exchange(asked, below, leads, near)
                 before = ""
                 continue
             if node.type == "paragraph":
@@ -163,6 +172,15 @@ class _Walk:
                 found = (replace(unit, behind=behind) for unit in found)
             yield from found
             before = ""
+
+    def _exchange(
+        self, asked: _Block, below: _Block, leads: tuple[str, ...], near: tuple[str, ...]
+    ) -> Unit:
+        """Return a question with the paragraph that answers it, each on its own lines."""
+        gap = (below.map[0] - asked.map[0]) if below.map and asked.map else 1
+        question = _inline(asked)
+        text = question + "\n" * max(1, gap - question.count("\n")) + _inline(below)
+        return self._unit(text, asked, leads, near)
 
     def _block(self, node: _Block, leads: tuple[str, ...], near: tuple[str, ...]) -> Iterator[Unit]:
         if node.type in ("bullet_list", "ordered_list"):
@@ -222,6 +240,13 @@ class _Walk:
         titles = tuple(title for _, title in reversed(self.headings))
         beside = "\n".join((*titles[:1], *near, text))
         return Unit(text, line, leads=leads, headings=titles, near=beside)
+
+
+def _question(node: _Block) -> _Block | None:
+    """Return the paragraph that asks something at the end of a block."""
+    last = node.children[-1] if node.type == "blockquote" and node.children else node
+    asks = last.type == "paragraph" and _inline(last).rstrip("*_` ").endswith("?")
+    return last if asks else None
 
 
 def _introduces(text: str) -> bool:
