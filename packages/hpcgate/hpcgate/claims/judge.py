@@ -160,6 +160,8 @@ class Judge:
         ours = bool(reading.group("ours"))
         for lead in unit.leads:
             status = self.lead(lead)
+            if status == "deny" and _SPARED.search(lead) and _MOVING.match(unit.text):
+                continue
             if status == "other" and not ours:
                 return True
             if status == "mention" or (status in ("deny", "plan") and not now):
@@ -282,6 +284,13 @@ _BUT_GIVEN = re.compile(
 _WOULD = re.compile(r"\W*(?:what|how|who|where|why) (?:\w+ ){0,2}(?:would|could)\b", re.IGNORECASE)
 _HOW_MANY = re.compile(r"\W*how many\b", re.IGNORECASE)
 _ONE = re.compile(r"\W*(?:just |only |exactly )*(?:one|1|a single one|zero|0)\b", re.IGNORECASE)
+# What is no longer needed is the copy, not that from which one would have copied.
+_SPARED = re.compile(
+    r"\b(?:no longer|not|never|no more|nothing of) (?:needed|necessary|required|to do)\b", re.I
+)
+_MOVING = re.compile(
+    r"\W*(?:copying|moving|transferring|converting|downloading|collecting|fetching|staying)\b", re.I
+)
 _POINTING = word_set("this that these those such above both it")
 _TAKEN = word_set("accepted supported welcome available allowed taken usable possible recognised")
 _STATES = word_set("is are was were be has have had may would could might will do does can")

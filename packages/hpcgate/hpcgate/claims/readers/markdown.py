@@ -14,7 +14,7 @@ from markdown_it.token import Token
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from hpcgate.claims.model import Document, Problem, Row, Unit
-from hpcgate.claims.readers.fields import yaml_for
+from hpcgate.claims.readers.fields import read_yaml, yaml_for
 
 Hint = Callable[[str], bool]
 
@@ -53,10 +53,15 @@ def _read_inline(state: StateCore) -> None:
                 token.children.append(Token("text", "", 0, content=plain))
 
 
-def read(_name: str, text: str, hint: Hint) -> Document:
+def read(name: str, text: str, hint: Hint) -> Document:
     """Return a page as units, with the level its front matter declares."""
     declared, problems, body, skipped = _front_matter(text)
     found = tuple(units(body, skipped)) if hint(body) or _TELLS.search(body) else ()
+    head = "\n".join(text.split("\n", skipped)[1:skipped]) if skipped else ""
+    if not problems and hint(head):
+        # Title, description and tags of a page are shown to readers, too.
+        fields = read_yaml(name, head, hint).units
+        found = (*(replace(unit, line=unit.line + 1) for unit in fields), *found)
     return Document(found, declared, 1, tuple(problems))
 
 
