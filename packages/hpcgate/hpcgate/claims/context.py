@@ -81,8 +81,12 @@ _PEOPLE = word_set("you one people users everybody everyone")
 _DATA = word_set(
     "data frame frames array arrays tensor tensors table tables dataframe dataframes series column"
     " columns batch batches buffer buffers matrix matrices record records ndarray ndarrays recordbatch"
-    " recordbatches"
+    " recordbatches result results"
 )
+_PRODUCED = word_set("backed owned held allocated filled produced written made created")
+# Whoever writes in another language calls us.
+_LANGUAGES = word_set("matlab stata sas")
+_CALLERS = word_set("users callers programs scripts code programmers")
 _MEASURES = word_set("throughput speed time performance rate runtime latency cost")
 # "A replacement for X" and "the switch from X" speak of what came after X.
 _SUCCEEDS = word_set(
@@ -116,7 +120,8 @@ def owner(reading: Reading, clause: Clause, inherited: Owner) -> Owner:
         if not _measured_against(reading, m)
         and not (verb is None and _partner(reading, clause, m))
         and not _kind_of_data(reading, m.end)
-        and not (reading.low(m.start - 1) in ("of", "from") and reading.low(m.start - 2) in _DATA)
+        and not _made_of(reading, m.start)
+        and not (reading.low(m.start) in _LANGUAGES and reading.low(m.end) in _CALLERS)
         and (m.start not in reading.inside_terms or m.end - m.start > 1)
         and (
             verb is not None
@@ -154,6 +159,14 @@ def owner(reading: Reading, clause: Clause, inherited: Owner) -> Owner:
 def _kind_of_data(reading: Reading, place: int) -> bool:
     """Whether a kind of data follows a name: `a pandas frame`, `a pyarrow.Table`."""
     return reading.low(place + (reading.low(place) == ".")) in _DATA
+
+
+def _made_of(reading: Reading, place: int) -> bool:
+    """Whether a name says whose data it is: `a batch of pyarrow`, `columns backed by pyarrow`."""
+    before = reading.low(place - 1)
+    return (before in ("of", "from") and reading.low(place - 2) in _DATA) or (
+        before == "by" and reading.low(place - 2) in _PRODUCED
+    )
 
 
 def _tool_itself(reading: Reading, clause: Clause, verb: int | None) -> bool:
