@@ -12,7 +12,7 @@ from hpcgate.claims.replies import answer, lead_status
 from hpcgate.claims.scope import Clause, Reading, none_without
 from hpcgate.claims.words import Match, Sentence, word_set
 
-__all__ = ["HELPERS", "Said", "ends_in_not", "go_beyond", "lifted", "lows", "refer_back", "spread", "take_back"]
+__all__ = ["HELPERS", "Said", "ends_in_not", "go_beyond", "lifted", "lows", "refer_back", "spread", "struck", "take_back"]
 
 
 @dataclass(slots=True)
@@ -141,11 +141,23 @@ def take_back(reading: Reading, clause: Clause, said: list[Said], new: int) -> N
 
 def lifted(lexicon: Lexicon, asked: Sentence, following: str) -> list[Said]:
     """Read a question about a limit that is answered with no: the end of it is a claim."""
-    if not asked.question or not (_STUCK.search(asked.text)):
+    if not asked.question or not _ASKS.match(asked.text):
         return []
     if answer(lexicon, following) != "deny" and not _GONE.search(following[:_ANSWER]):
         return []
-    limits = lexicon.limits.find(asked.words)
+    stuck = _STUCK.search(asked.text) is not None
+    return [
+        Said(Match("a limit that is gone", m.start, m.end), int(m.key), "", "")
+        for m in lexicon.limits.find(asked.words)
+        if stuck or m.key == _BOUNDARY
+    ]
+
+
+def struck(lexicon: Lexicon, heading: str, item: Sentence) -> list[Said]:
+    """Read `One-machine limit` in a list of what was removed: an end of the limit is a claim."""
+    if not (_REMOVED.search(heading) and _A_LIMIT.search(item.text)):
+        return []
+    limits = lexicon.limits.find(item.words)
     return [Said(Match("a limit that is gone", m.start, m.end), int(m.key), "", "") for m in limits]
 
 
@@ -186,11 +198,16 @@ def ends_in_not(reading: Reading, clause: Clause) -> bool:
     return reading.low(end - 1) == "not"
 
 
+_ASKS = re.compile(r"\W*(?:is|are|was|does|do|has|have|must|will|can)\b", re.IGNORECASE)
 _STUCK = re.compile(
-    r"^\W*(?:is|are|was|does|do|has|have|must|will|can)\b[^.!?]*\b(?:still|stuck|limited|restricted|confined|bound|tied|chained|capped|forced|only|just"
-    r"|always|remain|stay)\b",
+    r"\b(?:still|stuck|limit(?:ed)?|maximum|restricted|confined|bound|tied|chained|capped|forced|only"
+    r"|just|always|remain|stay)\b",
     re.IGNORECASE,
 )
+# A question whether callers must recompile, or whether buffers are copied, asks for no capability.
+_BOUNDARY = "2"
+_REMOVED = re.compile(r"\b(?:removed|dropped|lifted|gone|resolved|fixed)\b", re.IGNORECASE)
+_A_LIMIT = re.compile(r"\b(?:limit(?:ation)?|restriction|ceiling|bottleneck|barrier)s?\b", re.I)
 _GONE = re.compile(
     r"^\W*(?:that|this|the|it|those|these)\b[^.!?]{0,40}\b(?:went away|(?:is|was|are|were|has been|have"
     r" been) (?:gone|lifted|removed|dropped|history|over|past)|fell|no longer|not any ?more)\b"

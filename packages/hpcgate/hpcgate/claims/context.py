@@ -97,6 +97,7 @@ _SUCCEEDS = word_set(
 _ELSEWHERE = {
     *(("belongs", "to"), ("belong", "to"), ("available", "in"), ("offered", "by")),
     *(("implemented", "in"), ("found", "in"), ("provided", "by"), ("exists", "in")),
+    *(("comes", "from"), ("come", "from"), ("came", "from"), ("stems", "from")),
 }
 _SEND = word_set("see try prefer consider")
 # "Which the code does not attempt."

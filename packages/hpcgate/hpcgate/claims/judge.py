@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from hpcgate.claims.backward import Said, lifted
+from hpcgate.claims.backward import Said, lifted, struck
 from hpcgate.claims.context import Owner, Status, is_quoted
 from hpcgate.claims.levels_named import declared_levels
 from hpcgate.claims.lexicon import Lexicon
@@ -75,7 +75,10 @@ class Judge:
             self._claim(thing, one)
             for place, one in enumerate(cut)
             if may[place] and not named[place]
-            for thing in lifted(self.lexicon, one, self._following(unit, cut, place))
+            for thing in (
+                *lifted(self.lexicon, one, self._following(unit, cut, place)),
+                *struck(self.lexicon, " ".join((*unit.leads[:1], *unit.headings[:1])), one),
+            )
         ]
         if (
             not any(named)

@@ -146,7 +146,7 @@ class Words(FactModel):
     cues: Cues
     answers: Answers
     verbs: tuple[str, ...]
-    limits: dict[Literal["H1", "H3", "H4"], tuple[Phrase, ...]]
+    limits: dict[Literal["H1", "H2", "H3", "H4"], tuple[Phrase, ...]]
     parts: tuple[str, ...]
     subjects: tuple[str, ...]
     exempt: tuple[Exemption, ...]
