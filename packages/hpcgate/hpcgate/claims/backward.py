@@ -6,13 +6,25 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from hpcgate.claims.context import Owner, Status, ellipsis
+from hpcgate.claims.context import Status, ellipsis
 from hpcgate.claims.lexicon import Lexicon
+from hpcgate.claims.owner import Owner
 from hpcgate.claims.replies import answer, lead_status
 from hpcgate.claims.scope import Clause, Reading, none_without
 from hpcgate.claims.words import Match, Sentence, word_set
 
-__all__ = ["HELPERS", "Said", "ends_in_not", "go_beyond", "lifted", "lows", "refer_back", "spread", "struck", "take_back"]
+__all__ = [
+    "HELPERS",
+    "Said",
+    "ends_in_not",
+    "go_beyond",
+    "lifted",
+    "lows",
+    "refer_back",
+    "spread",
+    "struck",
+    "take_back",
+]
 
 
 @dataclass(slots=True)
@@ -209,8 +221,9 @@ _BOUNDARY = "2"
 _REMOVED = re.compile(r"\b(?:removed|dropped|lifted|gone|resolved|fixed)\b", re.IGNORECASE)
 _A_LIMIT = re.compile(r"\b(?:limit(?:ation)?|restriction|ceiling|bottleneck|barrier)s?\b", re.I)
 _GONE = re.compile(
-    r"^\W*(?:that|this|the|it|those|these)\b[^.!?]{0,40}\b(?:went away|(?:is|was|are|were|has been|have"
-    r" been) (?:gone|lifted|removed|dropped|history|over|past)|fell|no longer|not any ?more)\b"
+    r"^\W*(?:that|this|the|it|those|these)\b[^.!?]{0,40}\b"
+    r"(?:went away|(?:is|was|are|were|has been|have been) (?:gone|lifted|removed|dropped|history"
+    r"|over|past)|fell|no longer|not any ?more)\b"
     r"|^\W*(?:not any ?more|no longer|not since)\b",
     re.IGNORECASE,
 )

@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 
 from hpcgate.claims.backward import Said, lifted, struck
-from hpcgate.claims.context import Owner, Status, is_quoted
+from hpcgate.claims.context import Status, is_quoted
 from hpcgate.claims.levels_named import declared_levels
 from hpcgate.claims.lexicon import Lexicon
 from hpcgate.claims.model import Claim, Unit
+from hpcgate.claims.owner import Owner
 from hpcgate.claims.replies import answer, follow_up, heading_status, lead_status
 from hpcgate.claims.scope import Clause, Reading, denied_spans
 from hpcgate.claims.sentence import judge_sentence

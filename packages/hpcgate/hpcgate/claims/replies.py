@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from hpcgate.claims.context import TAIL, Status, owner
+from hpcgate.claims.context import TAIL, Status
 from hpcgate.claims.lexicon import Lexicon
+from hpcgate.claims.owner import owner
 from hpcgate.claims.scope import Reading, denied_spans
 from hpcgate.claims.words import Sentence, first_sentence, sentences, split_words, word_set
 

@@ -16,7 +16,8 @@ from hpcgate.claims.backward import (
     spread,
     take_back,
 )
-from hpcgate.claims.context import Owner, Status, definition, is_quoted, owner
+from hpcgate.claims.context import Status, definition, is_quoted
+from hpcgate.claims.owner import Owner, owner
 from hpcgate.claims.scope import Clause, Reading, denied_spans
 from hpcgate.claims.words import Match, word_set
 

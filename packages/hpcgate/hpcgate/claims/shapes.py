@@ -6,8 +6,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from hpcgate.claims.context import Owner, Status, owner
+from hpcgate.claims.context import Status
 from hpcgate.claims.model import Claim, Row, Unit
+from hpcgate.claims.owner import Owner, owner
 from hpcgate.claims.replies import answer
 from hpcgate.claims.scope import Reading
 from hpcgate.claims.words import split_words, word_set
