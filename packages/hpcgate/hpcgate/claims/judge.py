@@ -66,7 +66,8 @@ class Judge:
         """Return what running text claims, sentence by sentence."""
         beside = (*unit.leads, *unit.headings[-1:], unit.after[:_ANSWER])
         cut = sentences(unit.text)
-        may = [self.lexicon.may_claim(s.text) for s in cut]
+        # One sentence is the whole text, which was looked at before.
+        may = [len(cut) == 1 or self.lexicon.may_claim(s.text) for s in cut]
         named = [
             self.lexicon.terms_in(s.words, _around(beside, cut, place)) if may[place] else []
             for place, s in enumerate(cut)

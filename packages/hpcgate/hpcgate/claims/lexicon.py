@@ -205,13 +205,14 @@ class Lexicon:
         return self._looked[text]
 
     def may_speak(self, text: str) -> bool:
-        """Whether a longer text is worth cutting up; a closer look than `may_claim`.
+        """Whether a docstring or a comment is worth cutting up; a closer look than `may_claim`.
 
-        Where no markup could join what stands apart, each phrase stands in the text as written.
+        Where no markup could join what stands apart, each phrase stands in the text as written. A
+        long text holds some phrase anyway.
         """
         if not self.may_claim(text):
             return False
-        if _MARKUP.search(text):
+        if len(text) > _PAGE or _MARKUP.search(text):
             return True
         words = split_words(text)
         return any(match.key for match in self._terms.find(words)) or self.limits.any(words)
@@ -285,6 +286,7 @@ class Lexicon:
 # Links, tables, quotations, HTML, struck words, escapes and addresses are read before words are.
 _MARKUP = re.compile(r"\][(\[:]|[<|\\&]|~~|https?:|:\d|^\s*>(?!>>)", re.MULTILINE)
 _KEY = 60
+_PAGE = 1200
 _KEPT = 20_000
 _HOLE = (Word(".", ".", 0, 0),)
 
