@@ -13,7 +13,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "packages" / "hpcgate"
-NEEDED = f"import sys; sys.path.insert(0, {str(PACKAGE)!r}); import hpcgate.claims, hpcgate.levels"
+NEEDED = (
+    f"import sys; sys.path.insert(0, {str(PACKAGE)!r}); import hpcgate.claims.gate, hpcgate.levels"
+)
 MARKER = "HPC_CLAIMS_REEXECUTED"
 
 
@@ -63,4 +65,8 @@ def able(python: Path) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Nothing is left to be done, and taking everything apart takes time.
+    os._exit(status)

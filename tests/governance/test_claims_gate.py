@@ -10,8 +10,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from hpcgate.claims import check, main, scope
-from hpcgate.claims.gate import Gate, Support
+from hpcgate.claims import check, main
+from hpcgate.claims.gate import Gate, Support, scope
 from hpcgate.claims.lexicon import load
 from hpcgate.claims.model import RULES
 

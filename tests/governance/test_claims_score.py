@@ -26,6 +26,7 @@ def test_own_set_is_well_formed() -> None:
 
 
 BATCHES = sorted(OWN.parent.glob("batch-*.jsonl"))
+LISTED = {batch["file"]: batch for batch in read_yaml(OWN.parent / "batches.yaml")["batches"]}
 
 
 @pytest.mark.parametrize("path", [OWN, *BATCHES, SHARED], ids=lambda path: path.stem)
@@ -39,6 +40,10 @@ def test_scores_reach_the_thresholds(path: Path, tmp_path: Path) -> None:
     extra = [r["id"] for r in rows if r["label"] == "ok" and flagged[r["id"]]]
     told = f"missed {missed}, flagged without cause {extra}"
     f1, mcc = _f1_mcc(rows, len(missed), len(extra))
+    if (batch := LISTED.get(path.name, {})).get("held_out"):
+        # Nobody has mended the gate for it; what it scored at first sight is kept.
+        assert f1 >= batch["first_sight"]["f1"] - 0.001, told
+        return
     assert f1 >= 0.90, told
     assert mcc >= 0.80, told
     for level in range(1, 5):
@@ -49,11 +54,10 @@ def test_scores_reach_the_thresholds(path: Path, tmp_path: Path) -> None:
 
 def test_each_batch_says_what_it_was_worth_at_first_sight() -> None:
     """Every frozen batch is listed with its size and the score before the gate knew it."""
-    listed = {b["file"]: b for b in read_yaml(OWN.parent / "batches.yaml")["batches"]}
-    assert sorted(listed) == [path.name for path in BATCHES]
+    assert sorted(LISTED) == [path.name for path in BATCHES]
     for path in BATCHES:
-        assert listed[path.name]["first_sight"]["snippets"] == len(_rows(path)), path.name
-        assert 0 < listed[path.name]["first_sight"]["f1"] <= 1, path.name
+        assert LISTED[path.name]["first_sight"]["snippets"] == len(_rows(path)), path.name
+        assert 0 < LISTED[path.name]["first_sight"]["f1"] <= 1, path.name
 
 
 def test_the_thresholds_can_fail() -> None:

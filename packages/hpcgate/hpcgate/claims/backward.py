@@ -6,12 +6,25 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from hpcgate.claims.context import Owner, Status, ellipsis
+from hpcgate.claims.context import Status, ellipsis
+from hpcgate.claims.lexicon import Lexicon
+from hpcgate.claims.owner import Owner
 from hpcgate.claims.replies import answer, lead_status
 from hpcgate.claims.scope import Clause, Reading, none_without
-from hpcgate.claims.words import Match, word_set
+from hpcgate.claims.words import Match, Sentence, word_set
 
-__all__ = ["HELPERS", "Said", "ends_in_not", "go_beyond", "lows", "refer_back", "spread"]
+__all__ = [
+    "HELPERS",
+    "Said",
+    "ends_in_not",
+    "go_beyond",
+    "lifted",
+    "lows",
+    "refer_back",
+    "spread",
+    "struck",
+    "take_back",
+]
 
 
 @dataclass(slots=True)
@@ -38,6 +51,8 @@ def refer_back(
     """Apply a clause without a capability to the one named before it."""
     if not earlier:
         return
+    if clause.link in ("where", "which", "while") and {"used", "to"} <= {*lows(reading, clause)}:
+        return  # what was so before
     kind = ellipsis(reading, clause)
     if kind == "affirm" and whose != "other":
         now = reading.within("now", clause) or "since" in lows(reading, clause)
@@ -126,6 +141,38 @@ def go_beyond(
         said.append(Said(match, level, "", "ours"))
 
 
+def take_back(reading: Reading, clause: Clause, said: list[Said], new: int) -> None:
+    """Let a clause that denies deny what stands before it: `..., where the cards stay idle`."""
+    here = said[len(said) - new :]
+    where = "where" in (clause.link, reading.low(clause.start))
+    if where and all(thing.status == "deny" for thing in here):
+        for thing in said[: len(said) - new]:
+            if thing.level in {other.level for other in here}:
+                thing.status = thing.status or "deny"
+
+
+def lifted(lexicon: Lexicon, asked: Sentence, following: str) -> list[Said]:
+    """Read a question about a limit that is answered with no: the end of it is a claim."""
+    if not asked.question or not _ASKS.match(asked.text):
+        return []
+    if answer(lexicon, following) != "deny" and not _GONE.search(following[:_ANSWER]):
+        return []
+    stuck = _STUCK.search(asked.text) is not None
+    return [
+        Said(Match("a limit that is gone", m.start, m.end), int(m.key), "", "")
+        for m in lexicon.limits.find(asked.words)
+        if stuck or m.key == _BOUNDARY
+    ]
+
+
+def struck(lexicon: Lexicon, heading: str, item: Sentence) -> list[Said]:
+    """Read `One-machine limit` in a list of what was removed: an end of the limit is a claim."""
+    if not (_REMOVED.search(heading) and _A_LIMIT.search(item.text)):
+        return []
+    limits = lexicon.limits.find(item.words)
+    return [Said(Match("a limit that is gone", m.start, m.end), int(m.key), "", "") for m in limits]
+
+
 def spread(reading: Reading, said: list[Said]) -> None:
     """Let the part before a colon speak for the part after it: `Not supported: MPI, GPU`."""
     for before, clause in zip(reading.clauses, reading.clauses[1:], strict=False):
@@ -163,6 +210,24 @@ def ends_in_not(reading: Reading, clause: Clause) -> bool:
     return reading.low(end - 1) == "not"
 
 
+_ASKS = re.compile(r"\W*(?:is|are|was|does|do|has|have|must|will|can)\b", re.IGNORECASE)
+_STUCK = re.compile(
+    r"\b(?:still|stuck|limit(?:ed)?|maximum|restricted|confined|bound|tied|chained|capped|forced|only"
+    r"|just|always|remain|stay)\b",
+    re.IGNORECASE,
+)
+# A question whether callers must recompile, or whether buffers are copied, asks for no capability.
+_BOUNDARY = "2"
+_REMOVED = re.compile(r"\b(?:removed|dropped|lifted|gone|resolved|fixed)\b", re.IGNORECASE)
+_A_LIMIT = re.compile(r"\b(?:limit(?:ation)?|restriction|ceiling|bottleneck|barrier)s?\b", re.I)
+_GONE = re.compile(
+    r"^\W*(?:that|this|the|it|those|these)\b[^.!?]{0,40}\b"
+    r"(?:went away|(?:is|was|are|were|has been|have been) (?:gone|lifted|removed|dropped|history"
+    r"|over|past)|fell|no longer|not any ?more)\b"
+    r"|^\W*(?:not any ?more|no longer|not since)\b",
+    re.IGNORECASE,
+)
+_ANSWER = 120
 HELPERS = word_set("is are was were be been has have had do does did can will may must")
 _LEVEL = re.compile(r"h[0-4]")
 # "There is no way" denies what was named before; "there is no switch" denies a switch.

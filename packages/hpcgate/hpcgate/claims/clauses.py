@@ -77,6 +77,7 @@ class Reading:
         self.words = words
         self.terms = terms
         self._found: dict[str, list[Match]] | None = None
+        self._names: frozenset[int] | None = None
         self.inside_terms = frozenset(i for term in terms for i in range(term.start, term.end))
         self.clauses = split_clauses(self)
 
@@ -87,6 +88,13 @@ class Reading:
             for match in self.lexicon.marks.find(self.words):
                 self._found.setdefault(match.key, []).append(match)
         return self._found.get(name, [])
+
+    @property
+    def names(self) -> frozenset[int]:
+        """Return where projects are named, ours and others."""
+        if self._names is None:
+            self._names = frozenset(m.start for n in ("ours", "others") for m in self.group(n))
+        return self._names
 
     def within(self, name: str, clause: Clause) -> list[Match]:
         """Return the phrases of one group that begin inside a clause."""
@@ -195,7 +203,7 @@ def _after_comma(reading: Reading, place: int) -> str:
     start = place + 2 if following in ("and", "so", "or", "then", "nor", "with") else place + 1
     if reading.low(start) in _RELATIVE:
         return "which"
-    names = {m.start for name in ("ours", "others") for m in reading.group(name)}
+    names = reading.names
     if reading.low(start) in _PRONOUN or start in names:
         limit = min(start + 7, len(reading.words))
         if reading.finite(start, limit) is not None:
@@ -239,7 +247,7 @@ def _new_verb(reading: Reading, place: int) -> bool:
     verbs = reading.lexicon.verbs
     if following in verbs and following.endswith("s") and place + 1 not in reading.inside_terms:
         return True
-    names = {m.start for name in ("ours", "others") for m in reading.group(name)}
+    names = reading.names
     if following in _PRONOUN or (place + 1) in names:
         return reading.finite(place + 2, min(place + 7, len(reading.words))) is not None
     if reading.low(place) == "or":

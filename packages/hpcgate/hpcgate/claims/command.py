@@ -6,12 +6,15 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 
-from hpcgate.claims.gate import check, in_scope, level_number
-from hpcgate.claims.memory import cache_folder
+from hpcgate.claims.model import Finding
 from hpcgate.claims.output import FORMATS, github
+from hpcgate.claims.support import Support, level_number, meanwhile, support
 from hpcgate.errors import GateError
 from hpcgate.repo import find_root
 
@@ -31,17 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     try:
         root = find_root(Path(options.root) if options.root else None)
-        level = _assumed(options.assume_evidence)
-        changed = [Path.cwd() / path for path in options.files]
-        paths = [Path.cwd() / path for path in options.path]
-        paths += [path for path in changed if in_scope(root, path)]
-        findings = check(
-            root,
-            paths if options.path or changed else None,
-            strict=options.strict,
-            level=level,
-            memory=None if options.fresh else cache_folder(),
-        )
+        findings = _findings(root, options)
     except GateError as error:
         print(f"claims: {error}", file=sys.stderr)
         return 2
@@ -51,6 +44,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     count = len(findings)
     print(f"claims: {count} finding{'' if count == 1 else 's'}", file=sys.stderr)
     return 1 if findings else 0
+
+
+def _findings(root: Path, options: argparse.Namespace) -> list[Finding]:
+    """Read the evidence beside this process while the gate itself is still being loaded."""
+    level = _assumed(options.assume_evidence)
+    with ExitStack() as stack:
+        supported: Callable[[], Support] = partial(support, root, level)
+        if level is None:
+            # What both sides need is loaded before they part.
+            import_module("hpcgate.facts")
+            supported = stack.enter_context(meanwhile(supported))
+        from hpcgate.claims.gate import check, in_scope
+        from hpcgate.claims.memory import cache_folder
+
+        changed = [Path.cwd() / path for path in options.files]
+        paths = [Path.cwd() / path for path in options.path]
+        paths += [path for path in changed if in_scope(root, path)]
+        return check(
+            root,
+            paths if options.path or changed else None,
+            strict=options.strict,
+            supported=supported,
+            memory=None if options.fresh else cache_folder(),
+        )
 
 
 def _parser() -> argparse.ArgumentParser:

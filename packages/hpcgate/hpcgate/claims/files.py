@@ -1,8 +1,7 @@
 # Language policy: EXEMPT from the Rust-path rule. Reads files and collects claims; no computation.
 """From files to claims: what each file says, before anybody asks which level the evidence supports.
 
-Many files are shared out to forked workers (H1, not claimed: no gain is measured yet), and the
-evidence is read beside them.
+Many files are shared out to forked workers (H1, not claimed: no gain is measured yet).
 """
 
 from __future__ import annotations
@@ -12,14 +11,11 @@ import gc
 import multiprocessing
 import os
 import re
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from multiprocessing.connection import Connection
 from pathlib import Path, PurePath
-from typing import TypeVar
 
 from hpcgate.claims.judge import Judge
 from hpcgate.claims.levels_named import citations
@@ -27,10 +23,10 @@ from hpcgate.claims.lexicon import Lexicon
 from hpcgate.claims.memory import digest_of
 from hpcgate.claims.model import Claim, Finding, Unit
 from hpcgate.claims.readers import read
+from hpcgate.claims.support import can_fork
 
-__all__ = ["Files", "Judged", "matches", "meanwhile", "name_of", "shared_out"]
+__all__ = ["Files", "Judged", "matches", "name_of", "shared_out"]
 
-Result = TypeVar("Result")
 _ZERO = "0" * 32
 _ZEROS = re.compile(r"\b(?:sha256:)?0{32,}\b")
 
@@ -86,7 +82,7 @@ class Files:
         text = _text(raw, name)
         if isinstance(text, Finding):
             return Judged(name, (text,))
-        document = read(Path(name), text, self.lexicon.may_claim)
+        document = read(Path(name), text, self.lexicon.may_speak)
         found = [Finding(name, p.line, "unreadable", name, p.message) for p in document.problems]
         if self.strict and matches(Path(name), self.lexicon.data.placeholders.upstream):
             found += self.placeholders(name, text)
@@ -140,45 +136,10 @@ def _text(raw: bytes, name: str) -> str | Finding:
 
 
 @contextmanager
-def meanwhile(work: Callable[[], Result]) -> Iterator[Callable[[], Result]]:
-    """Begin some work beside this process and yield a function that waits for its result.
-
-    Work that fails there is done again here, where it can say why.
-    """
-    if (os.cpu_count() or 1) < _TWO or not _can_fork():
-        yield work
-        return
-    context = multiprocessing.get_context("fork")
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_send, args=(sender, work))
-    process.start()
-    sender.close()
-
-    def wait() -> Result:
-        try:
-            result: Result = receiver.recv()
-        except EOFError:
-            return work()
-        return result
-
-    try:
-        yield wait
-    finally:
-        receiver.close()
-        process.terminate()
-        process.join()
-
-
-def _send(sender: Connection, work: Callable[[], object]) -> None:
-    with suppress(Exception):
-        sender.send(work())
-
-
-@contextmanager
 def shared_out(files: Files, paths: Sequence[Path]) -> Iterator[Callable[[], list[Judged]]]:
     """Begin to read files and yield a function that waits for all of them, in order."""
     workers = min(os.cpu_count() or 1, len(paths) // _SHARE)
-    if workers < _TWO or not _can_fork():
+    if workers < _TWO or not can_fork():
         yield lambda: [files.file(path) for path in paths]
         return
     _ = files.lexicon.groups, files.lexicon.marks
@@ -187,11 +148,6 @@ def shared_out(files: Files, paths: Sequence[Path]) -> Iterator[Callable[[], lis
     context = multiprocessing.get_context("fork")
     with context.Pool(workers, _begin, (files,)) as pool:
         yield pool.map_async(_forked, paths, chunksize=_SHARE // 16).get
-
-
-def _can_fork() -> bool:
-    """Whether a fork is there and takes no thread by surprise."""
-    return "fork" in multiprocessing.get_all_start_methods() and threading.active_count() == 1
 
 
 def _begin(files: Files) -> None:

@@ -3,71 +3,25 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from datetime import datetime, timezone
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 
 from hpcgate.claims import lexicon as words
-from hpcgate.claims.files import Files, Judged, matches, meanwhile, name_of, shared_out
+from hpcgate.claims.files import Files, Judged, matches, name_of, shared_out
 from hpcgate.claims.levels_named import citations, qualifies
 from hpcgate.claims.lexicon import Lexicon
 from hpcgate.claims.memory import Memory
 from hpcgate.claims.model import Claim, Finding, Unit
 from hpcgate.claims.readers import known
 from hpcgate.claims.records import FOLDER, unsupported
+from hpcgate.claims.support import Support, meanwhile, support
 from hpcgate.claims.suppress import apply
-from hpcgate.errors import GateError
 from hpcgate.repo import tracked_files
 
 __all__ = ["Gate", "Support", "check", "in_scope", "matches", "scope", "support"]
-
-
-@dataclass(frozen=True, slots=True)
-class Support:
-    """What the evidence supports: a level, and for each requirement whether it is met."""
-
-    level: int
-    requirements: Mapping[str, bool]
-
-
-def support(root: Path, assumed: int | None = None) -> Support:
-    """Return the supported level; an assumed level stands for the ledger.
-
-    The ledger is read without the verdict of this gate, which the level itself depends on.
-    """
-    if assumed is not None:
-        return Support(assumed, _Assumed(root, assumed))
-    from hpcgate.levels import assess
-
-    assessment = assess(root)
-    return Support(assessment.claimable, {r.id: r.satisfied for r in assessment.requirements})
-
-
-class _Assumed(Mapping[str, bool]):
-    """The requirements met at an assumed level; the contract is read when a text cites one."""
-
-    def __init__(self, root: Path, level: int) -> None:
-        self._root = root
-        self._level = level
-
-    @cached_property
-    def _met(self) -> dict[str, bool]:
-        from hpcgate.levels import assess
-
-        return {r.id: r.level <= self._level for r in assess(self._root).requirements}
-
-    def __getitem__(self, key: str) -> bool:
-        return self._met[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._met)
-
-    def __len__(self) -> int:
-        return len(self._met)
 
 
 def scope(root: Path) -> list[Path]:
@@ -91,6 +45,7 @@ def check(
     *,
     strict: bool = False,
     level: int | None = None,
+    supported: Callable[[], Support] | None = None,
     memory: Path | None = None,
 ) -> list[Finding]:
     """Return every violation in the files.
@@ -105,6 +60,8 @@ def check(
         Refuse placeholders in what is bound upstream.
     level : int, optional
         The level to assume, -1 for none; computed from the evidence by default.
+    supported : callable, optional
+        Says what the evidence supports, for a caller that has begun to find out; wins over `level`.
     memory : Path, optional
         A folder in which a run over the whole checkout remembers files that say nothing.
 
@@ -117,9 +74,10 @@ def check(
     """
     # The evidence is read while the words and the files are.
     with ExitStack() as stack:
-        supported: Callable[[], Support] = partial(support, root, level)
-        if level is None:
-            supported = stack.enter_context(meanwhile(supported))
+        if supported is None:
+            supported = partial(support, root, level)
+            if level is None:
+                supported = stack.enter_context(meanwhile(supported))
         lexicon = words.load(root)
         files = scope(root) if paths is None else list(paths)
         reader = Files(root.resolve(), lexicon, strict)
@@ -265,13 +223,3 @@ class Gate:
 
     def _ceiling_name(self) -> str:
         return f"H{self.supported.level}" if self.supported.level >= 0 else "none"
-
-
-def level_number(text: str, where: str) -> int:
-    """Return the level that `H0` to `H4` or `none` names, -1 for none."""
-    match = re.fullmatch(r"H([0-4])", text)
-    if match:
-        return int(match[1])
-    if text == "none":
-        return -1
-    raise GateError(f"{where}: {text!r} is not a level", hint="use H0, H1, H2, H3, H4 or none")

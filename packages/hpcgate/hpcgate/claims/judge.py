@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 
-from hpcgate.claims.backward import Said
-from hpcgate.claims.context import Owner, Status, is_quoted
+from hpcgate.claims.backward import Said, lifted, struck
+from hpcgate.claims.context import Status, is_quoted
 from hpcgate.claims.levels_named import declared_levels
 from hpcgate.claims.lexicon import Lexicon
 from hpcgate.claims.model import Claim, Unit
+from hpcgate.claims.owner import Owner
 from hpcgate.claims.replies import answer, follow_up, heading_status, lead_status
 from hpcgate.claims.scope import Clause, Reading, denied_spans
 from hpcgate.claims.sentence import judge_sentence
@@ -65,18 +66,28 @@ class Judge:
         """Return what running text claims, sentence by sentence."""
         beside = (*unit.leads, *unit.headings[-1:], unit.after[:_ANSWER])
         cut = sentences(unit.text)
-        may = [self.lexicon.may_claim(s.text) for s in cut]
+        # One sentence is the whole text, which was looked at before.
+        may = [len(cut) == 1 or self.lexicon.may_claim(s.text) for s in cut]
         named = [
             self.lexicon.terms_in(s.words, _around(beside, cut, place)) if may[place] else []
             for place, s in enumerate(cut)
         ]
         declared_at = [declared_levels(s) for s in cut]
+        claims = [
+            self._claim(thing, one)
+            for place, one in enumerate(cut)
+            if may[place] and not named[place]
+            for thing in (
+                *lifted(self.lexicon, one, self._following(unit, cut, place)),
+                *struck(self.lexicon, " ".join((*unit.leads[:1], *unit.headings[:1])), one),
+            )
+        ]
         if (
             not any(named)
             and not any(declared_at)
             and not self._contrasted([s for s, could in zip(cut, may, strict=True) if could])
         ):
-            return []
+            return claims
         read = [
             (Reading(self.lexicon, s.words, terms), found)
             for s, terms, found in zip(cut, named, declared_at, strict=True)
@@ -89,10 +100,8 @@ class Judge:
             if place and not reading.terms:
                 follow_up(cut[place - 1], cut[place], said[-1], self.lexicon)
             said.append(here)
-        claims: list[Claim] = []
         for place, here in enumerate(said):
-            rest = cut[place + 1].start if place + 1 < len(cut) else None
-            following = unit.after if rest is None else unit.text[rest : rest + _ANSWER]
+            following = self._following(unit, cut, place)
             asked = place > 0 and _WHAT_IS.match(cut[place - 1].text) and cut[place - 1].question
             if asked and (
                 cut[place].words[0].low in ("a", "an", "the")
@@ -105,6 +114,11 @@ class Judge:
                 ):
                     claims.append(self._claim(thing, cut[place]))
         return claims
+
+    def _following(self, unit: Unit, cut: list[Sentence], place: int) -> str:
+        """Return what stands behind a sentence, where an answer would be."""
+        rest = cut[place + 1].start if place + 1 < len(cut) else None
+        return unit.after if rest is None else unit.text[rest : rest + _ANSWER]
 
     def _names_us(self, text: str) -> bool:
         """Whether a text speaks of this project; `MARS` is the name of the method, too."""
@@ -151,6 +165,8 @@ class Judge:
         ours = bool(reading.group("ours"))
         for lead in unit.leads:
             status = self.lead(lead)
+            if status == "deny" and _SPARED.search(lead) and _MOVING.match(unit.text):
+                continue
             if status == "other" and not ours:
                 return True
             if status == "mention" or (status in ("deny", "plan") and not now):
@@ -220,7 +236,8 @@ class Judge:
     def _acts(self, reading: Reading, clause: Clause) -> bool:
         """Whether a clause has a verb that says what something does."""
         return any(
-            reading.is_finite(i) and reading.low(i) not in _STATES
+            (reading.is_finite(i) and reading.low(i) not in _STATES)
+            or (reading.low(i) in ("is", "are") and reading.low(i + 1) in _TAKEN)
             for i in range(clause.start + 1, clause.end)
         )
 
@@ -272,7 +289,15 @@ _BUT_GIVEN = re.compile(
 _WOULD = re.compile(r"\W*(?:what|how|who|where|why) (?:\w+ ){0,2}(?:would|could)\b", re.IGNORECASE)
 _HOW_MANY = re.compile(r"\W*how many\b", re.IGNORECASE)
 _ONE = re.compile(r"\W*(?:just |only |exactly )*(?:one|1|a single one|zero|0)\b", re.IGNORECASE)
+# What is no longer needed is the copy, not that from which one would have copied.
+_SPARED = re.compile(
+    r"\b(?:no longer|not|never|no more|nothing of) (?:needed|necessary|required|to do)\b", re.I
+)
+_MOVING = re.compile(
+    r"\W*(?:copying|moving|transferring|converting|downloading|collecting|fetching|staying)\b", re.I
+)
 _POINTING = word_set("this that these those such above both it")
+_TAKEN = word_set("accepted supported welcome available allowed taken usable possible recognised")
 _STATES = word_set("is are was were be has have had may would could might will do does can")
 # An answer stands right behind its question.
 _ANSWER = 500

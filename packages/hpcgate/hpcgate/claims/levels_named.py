@@ -12,7 +12,7 @@ __all__ = ["citations", "declared_levels", "declares", "qualifies"]
 
 _DECLARED = (
     r"\b(?:implemented|current|actual|achieved|attained|reached|supported|verified|proven)\s+"
-    r"(?:HPC\s+)?(?:contract\s+)?level\b(?:\s+(?:of|in|for)\s+(?:this|the|our)\s+[\w-]+(?=\s+(?:is|stays|remains|now)\b))?"
+    r"(?:HPC\s+)?(?:contract\s+)?level\b(?:\s+(?:of|in|for)\s+(?:this|the|our)\s+[\w-]+(?=\s*[:=]|\s+(?:is|stays|remains|now)\b))?"
     r"[\s:=*`—-]*(?:(?:is|of|stays|remains|now|at|already)\b"
     r"[\s:*`]*){0,3}(?:H[0-4]\s*(?:,|to|through|and|–|-|\.\.)\s*)*(?P<level>H[0-4])\b",
     r"\b(?:implements?|implemented|implementing|satisf(?:y|ies|ied)|meets?|met|fulfils?|fulfill?s?|reach(?:es|ed)?"

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import date
 from functools import cached_property, lru_cache
@@ -145,7 +146,7 @@ class Words(FactModel):
     cues: Cues
     answers: Answers
     verbs: tuple[str, ...]
-    limits: dict[Literal["H1", "H3", "H4"], tuple[Phrase, ...]]
+    limits: dict[Literal["H1", "H2", "H3", "H4"], tuple[Phrase, ...]]
     parts: tuple[str, ...]
     subjects: tuple[str, ...]
     exempt: tuple[Exemption, ...]
@@ -202,6 +203,19 @@ class Lexicon:
                 self._looked.clear()
             self._looked[text] = self._look.may_hold(text)
         return self._looked[text]
+
+    def may_speak(self, text: str) -> bool:
+        """Whether a docstring or a comment is worth cutting up; a closer look than `may_claim`.
+
+        Where no markup could join what stands apart, each phrase stands in the text as written. A
+        long text holds some phrase anyway.
+        """
+        if not self.may_claim(text):
+            return False
+        if len(text) > _PAGE or _MARKUP.search(text):
+            return True
+        words = split_words(text)
+        return any(match.key for match in self._terms.find(words)) or self.limits.any(words)
 
     def terms_in(self, words: tuple[Word, ...], around: str = "") -> list[Match]:
         """Return the capabilities named in a sentence; `around` gives context for cues.
@@ -269,7 +283,10 @@ class Lexicon:
             yield name, getattr(self.data.answers, name)
 
 
+# Links, tables, quotations, HTML, struck words, escapes and addresses are read before words are.
+_MARKUP = re.compile(r"\][(\[:]|[<|\\&]|~~|https?:|:\d|^\s*>(?!>>)", re.MULTILINE)
 _KEY = 60
+_PAGE = 1200
 _KEPT = 20_000
 _HOLE = (Word(".", ".", 0, 0),)
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from hpcgate.claims.context import TAIL, Status, owner
+from hpcgate.claims.context import TAIL, Status
 from hpcgate.claims.lexicon import Lexicon
+from hpcgate.claims.owner import owner
 from hpcgate.claims.scope import Reading, denied_spans
 from hpcgate.claims.words import Sentence, first_sentence, sentences, split_words, word_set
 
@@ -68,6 +69,13 @@ _UNDONE = re.compile(
     re.IGNORECASE,
 )
 
+# "The software will not use it" denies what the sentence before has named.
+_UNUSED = re.compile(
+    r"^[^.!?;]{0,60}\b(?:will|does|do|did|can|would|could)(?:not| not| never|n['’]t)(?: ever| yet)?"
+    r" (?:use|need|touch|exploit|require|see|run on|take up) (?:it|them|one|that|those|any)\W*$",
+    re.IGNORECASE,
+)
+
 
 def answer(lexicon: Lexicon, text: str) -> Status:
     """Say what a cell, a flag or the start of an answer says: yes, no, later, or nothing."""
@@ -105,7 +113,8 @@ def follow_up(earlier: Sentence, here: Sentence, said: list[Said], lexicon: Lexi
         for thing in said:
             thing.status = "" if thing.status in ("deny", "other") else thing.status
         return
-    if _UNDONE.match(here.text):
+    unused = _UNUSED.search(here.text) and not lexicon.groups["others"].any(here.words)
+    if unused or _UNDONE.match(here.text):
         for thing in said:
             thing.status = thing.status or "deny"
         return

@@ -14,8 +14,10 @@ from hpcgate.claims.backward import (
     lows,
     refer_back,
     spread,
+    take_back,
 )
-from hpcgate.claims.context import Owner, Status, definition, is_quoted, owner
+from hpcgate.claims.context import Status, definition, is_quoted
+from hpcgate.claims.owner import Owner, owner
 from hpcgate.claims.scope import Clause, Reading, denied_spans
 from hpcgate.claims.words import Match, word_set
 
@@ -71,6 +73,7 @@ def judge_sentence(
             if not status and is_quoted(reading.words, match):
                 status = "mention" if _wording(reading) or _cited(reading) else ""
             said.append(Said(match, level, status, whose, is_level))
+        take_back(reading, clause, said, len(inside))
     spread(reading, said)
     return said, whose
 

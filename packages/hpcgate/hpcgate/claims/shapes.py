@@ -6,8 +6,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from hpcgate.claims.context import Owner, Status, owner
+from hpcgate.claims.context import Status
 from hpcgate.claims.model import Claim, Row, Unit
+from hpcgate.claims.owner import Owner, owner
 from hpcgate.claims.replies import answer
 from hpcgate.claims.scope import Reading
 from hpcgate.claims.words import split_words, word_set
@@ -209,7 +210,11 @@ def code_claims(judge: Judge, unit: Unit) -> list[Claim]:
 
 # Addresses with their ports in one list: `n01:9000,n02:9000`.
 _PEER = r"(?!localhost|127\.|0\.0)[A-Za-z\d][\w.-]{0,60}:\d{2,5}"
-_PEERS = re.compile(rf"(?<![\w.:/-]){_PEER}(?:[,;]{_PEER})+(?![\w.:-])")
+_NAMED = r"[\"'][A-Za-z][\w.-]{0,60}[\"']"
+_PEERS = re.compile(
+    rf"(?<![\w.:/-]){_PEER}(?:[,;]{_PEER})+(?![\w.:-])"
+    rf"|\b(?:workers|hosts|nodes|machines|servers|peers)\s?=\s?(?:c\(|\[|\()\s?{_NAMED},\s?{_NAMED}"
+)
 _HOSTS = 4
 _SHARED = 2
 # What a rule of a checker looks for.

@@ -7,6 +7,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
 from functools import lru_cache
 from importlib import import_module
 from typing import Any
@@ -119,9 +120,22 @@ def read_toml(_name: str, text: str, _hint: Hint) -> Document:
     if isinstance(features, dict):
         # A feature of a crate is there to be switched on, also when it needs nothing else.
         for key in (key for key, needs in features.items() if not needs and key != "default"):
-            place = text.find(f"\n{key}")
-            found += leaf(("features", key), "true", text.count("\n", 0, max(place, 0) + 1) + 1)
+            place = max(text.find(f"\n{key}"), 0)
+            said = _above(text[:place])
+            for unit in leaf(("features", key), "true", text.count("\n", 0, place + 1) + 1):
+                found.append(replace(unit, leads=(*unit.leads, *said)))
     return Document(tuple(sorted(found, key=lambda unit: unit.line)))
+
+
+def _above(text: str) -> tuple[str, ...]:
+    """Return the comment at the end of a text, which speaks of what comes next."""
+    rows: list[str] = []
+    for row in reversed(text.split("\n")):
+        match = _COMMENT.match(row)
+        if match is None:
+            break
+        rows.insert(0, match["text"])
+    return ("\n".join(rows),) if rows else ()
 
 
 def read_dcf(_name: str, text: str, _hint: Hint) -> Document:

@@ -14,7 +14,7 @@ from markdown_it.token import Token
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from hpcgate.claims.model import Document, Problem, Row, Unit
-from hpcgate.claims.readers.fields import yaml_for
+from hpcgate.claims.readers.fields import read_yaml, yaml_for
 
 Hint = Callable[[str], bool]
 
@@ -53,10 +53,15 @@ def _read_inline(state: StateCore) -> None:
                 token.children.append(Token("text", "", 0, content=plain))
 
 
-def read(_name: str, text: str, hint: Hint) -> Document:
+def read(name: str, text: str, hint: Hint) -> Document:
     """Return a page as units, with the level its front matter declares."""
     declared, problems, body, skipped = _front_matter(text)
     found = tuple(units(body, skipped)) if hint(body) or _TELLS.search(body) else ()
+    head = "\n".join(text.split("\n", skipped)[1:skipped]) if skipped else ""
+    if not problems and hint(head):
+        # Title, description and tags of a page are shown to readers, too.
+        fields = read_yaml(name, head, hint).units
+        found = (*(replace(unit, line=unit.line + 1) for unit in fields), *found)
     return Document(found, declared, 1, tuple(problems))
 
 
@@ -145,11 +150,20 @@ class _Walk:
     ) -> Iterator[Unit]:
         """Yield the units of sibling blocks."""
         before = ""
+        answers = -1
         for place, node in enumerate(nodes):
+            if place == answers:
+                continue
             below = nodes[place + 1] if place + 1 < len(nodes) else None
             introduced = ((before,) if before else ()) + leads
             if node.type == "heading":
                 yield self._heading(node, below, leads)
+                before = ""
+                continue
+            if below is not None and below.type == "paragraph" and (asked := _question(node)):
+                answers = place + 1
+                yield from self.blocks(node.children[:-1], introduced, near)
+                yield self._exchange(asked, below, leads, near)
                 before = ""
                 continue
             if node.type == "paragraph":
@@ -163,6 +177,15 @@ class _Walk:
                 found = (replace(unit, behind=behind) for unit in found)
             yield from found
             before = ""
+
+    def _exchange(
+        self, asked: _Block, below: _Block, leads: tuple[str, ...], near: tuple[str, ...]
+    ) -> Unit:
+        """Return a question with the paragraph that answers it, each on its own lines."""
+        gap = (below.map[0] - asked.map[0]) if below.map and asked.map else 1
+        question = _inline(asked)
+        text = question + "\n" * max(1, gap - question.count("\n")) + _inline(below)
+        return self._unit(text, asked, leads, near)
 
     def _block(self, node: _Block, leads: tuple[str, ...], near: tuple[str, ...]) -> Iterator[Unit]:
         if node.type in ("bullet_list", "ordered_list"):
@@ -222,6 +245,13 @@ class _Walk:
         titles = tuple(title for _, title in reversed(self.headings))
         beside = "\n".join((*titles[:1], *near, text))
         return Unit(text, line, leads=leads, headings=titles, near=beside)
+
+
+def _question(node: _Block) -> _Block | None:
+    """Return the paragraph that asks something at the end of a block."""
+    last = node.children[-1] if node.type == "blockquote" and node.children else node
+    asks = last.type == "paragraph" and _inline(last).rstrip("*_` ").endswith("?")
+    return last if asks else None
 
 
 def _introduces(text: str) -> bool:

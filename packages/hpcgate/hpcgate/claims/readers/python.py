@@ -150,7 +150,8 @@ def _docstring(node: ast.AST, hint: Hint) -> Iterator[Unit]:
 
 def _comments(text: str, hint: Hint) -> Iterator[Unit]:
     """Yield comments; lines that follow each other are one comment."""
-    if not any("#" in row and hint(row[row.index("#") :]) for row in text.split("\n")):
+    behind = (row.partition("#")[2] for row in text.split("\n") if "#" in row)
+    if not hint("\n".join(row.lstrip("#:! ") for row in behind)):
         return
     block: list[str] = []
     start = last = 0
