@@ -173,8 +173,12 @@ def measure(name: str, policy: Function, options: argparse.Namespace) -> dict[st
 
 def sources(policy: Function) -> list[str]:
     """Return the files whose content a measurement is of."""
-    floor = f"{policy.folder}/{policy.floor.partition(':')[0].replace('.', '/')}.py"
-    return sorted({floor, *(tier.source for tier in policy.tiers if tier.in_chain)})
+    found = {f"{policy.folder}/{policy.floor.partition(':')[0].replace('.', '/')}.py"}
+    for source in (ROOT / tier.source for tier in policy.tiers if tier.in_chain):
+        # A mod.rs stands for its folder, where the work is.
+        each = source.parent.glob("*.rs") if source.name == "mod.rs" else [source]
+        found |= {path.relative_to(ROOT).as_posix() for path in each}
+    return sorted(found)
 
 
 def commit() -> str:

@@ -341,6 +341,14 @@ BREACHES = {
         write("packages/compose.yaml", "services:\n  a:\n    image: redis:8\n"),
         "packages/compose.yaml:3: [pin] a: redis:8 is not pinned",
     ),
+    "compose file without services": (
+        write("packages/compose.yaml", "services:\n"),
+        "packages/compose.yaml:1: [pin] no compose file",
+    ),
+    "compose file that is not YAML": (
+        write("packages/compose.yaml", "services: [\n"),
+        "packages/compose.yaml:1: [pin] no compose file",
+    ),
     "Go without its toolchain": (
         write("packages/go.mod", "module x\n\ngo 1.24\n"),
         "packages/go.mod:1: [pin] no toolchain",

@@ -339,7 +339,6 @@ def test_passes_end_well_and_one_less_does_not(
     (checkout.root / services.SIDECAR).mkdir(parents=True, exist_ok=True)
     answering("govulncheck", out=CONFIG)
     answering("npm", out=npm_answer("minimist"))
-    without_locks(checkout)
     arguments = ["--site", str(tmp_path), "--advisory-db", str(copy)]
     assert audits.main(arguments) == 0
     answering("pip-audit", out={**both, "dependencies": [SKIPPED]}, err=clean)
@@ -351,12 +350,6 @@ def test_passes_end_well_and_one_less_does_not(
 # -- Go and npm ------------------------------------------------------------------------------------
 
 CONFIG = {"config": {"scanner_name": "govulncheck", "db_last_modified": "2026-11-20T10:00:00Z"}}
-
-
-def without_locks(checkout: Any) -> None:
-    for lock in checkout.root.rglob("package-lock.json"):
-        lock.unlink()
-    checkout.commit()
 
 
 def npm_answer(*names: str) -> dict[str, Any]:
@@ -441,7 +434,6 @@ def test_npm_is_asked_about_each_lock_once_it_finds_a_known_weakness(
     with pytest.raises(GateError, match=r"finds nothing against minimist 0\.0\.8"):
         services.npm_audit(checkout.root)
     answering("npm", out=npm_answer("minimist"))
-    without_locks(checkout)
     found = services.npm_audit(checkout.root)
     assert (found.outcome, found.measurements["locks"]) == ("pass", 0)
     checkout.write("a/package-lock.json")

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from hpcgate.policy.data import Finding, Tree, line_of, source
 from hpcgate.repo import read_text, tracked_files
@@ -63,13 +64,19 @@ def _action_pins(path: str, text: str) -> Iterator[Finding]:
 
 
 def _service_pins(path: str, text: str) -> Iterator[Finding]:
-    services = YAML(typ="safe").load(text).get("services", {})
-    for name, service in services.items():
-        image = str(service.get("image", ""))
+    try:
+        services = dict(YAML(typ="safe").load(text)["services"])
+        images = {
+            name: (str(row.get("image", "")), "build" in row) for name, row in services.items()
+        }
+    except (YAMLError, KeyError, TypeError, ValueError, AttributeError):
+        yield Finding(path, 1, "pin", "no compose file; give it `services:` with a mapping each")
+        return
+    for name, (image, built) in images.items():
         # One that is built here names what it makes; its Containerfile holds the pins. One that the
         # caller must name is the caller's to pin.
         named = re.fullmatch(r"\$\{\w+(:?\?[^}]*)?\}", image)
-        if "build" not in service and not named and not re.search(DIGEST, image):
+        if not built and not named and not re.search(DIGEST, image):
             message = f"{name}: {image or 'its image'} is not pinned; write @sha256: and the digest"
             yield Finding(path, line_of(text, rf"image:.*{re.escape(image)}"), "pin", message)
 
