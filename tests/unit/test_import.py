@@ -16,19 +16,20 @@ def run(code: str, *options: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-def added_microseconds() -> int:
-    """Time that `import pymars` takes beyond NumPy, as `-X importtime` tells it."""
+def beside_numpy() -> float:
+    """Time that `import pymars` adds, beside that of NumPy, as `-X importtime` tells both."""
     table = run("import numpy, pymars", "-X", "importtime").stderr
+    found = {}
     for line in table.splitlines():
-        fields = line.removeprefix("import time:").split("|")
-        if len(fields) == 3 and fields[2].strip() == "pymars" and fields[1].strip().isdigit():
-            return int(fields[1])
-    pytest.fail(f"no line for pymars in:\n{table}")
+        fields = [field.strip() for field in line.removeprefix("import time:").split("|")]
+        if fields[-1] in ("numpy", "pymars") and fields[1].isdigit():
+            found[fields[-1]] = int(fields[1])
+    return found["pymars"] / found["numpy"]
 
 
-def test_it_adds_little_to_numpy():
-    # The least of several: other work on the machine can only add.
-    assert min(added_microseconds() for _ in range(5)) < 30_000
+def test_it_adds_less_than_half_of_what_numpy_takes():
+    # The least of several: other work on the machine disturbs single runs.
+    assert min(beside_numpy() for _ in range(5)) < 0.5
 
 
 def test_it_starts_no_thread_and_opens_no_device():

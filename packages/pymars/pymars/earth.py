@@ -413,7 +413,7 @@ class Earth(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         """
         if not isinstance(X, np.ndarray) or X.ndim != 2:
             if hasattr(self, "feature_names_in_"):
-                check_names(X, self.feature_names_in_)
+                check_names(X, list(self.feature_names_in_))
             return X
         if X.shape[1] != self.n_features_in_:
             raise ShapeMismatchError(
