@@ -17,7 +17,7 @@ class PyMarsEarth(PythonPackage):
 
     license("Apache-2.0")
 
-    version("2.0.0", sha256="91e5a316941cbfe2469293e8e99a429f3300196c1b44545f72a59ed56f9f45c2")
+    version("2.0.0", sha256="d548535f9f580b73bbdfc816ca5ea3eb580a5c2c4405254205c0f3819701f518")
 
     variant("arrow", default=False, description="Install pyarrow, to pass Arrow tables as input")
     variant("plots", default=False, description="Install Matplotlib, to draw models")
