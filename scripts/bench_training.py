@@ -176,20 +176,35 @@ def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def ours(options: dict[str, Any], table: Table, runs: int) -> dict[str, Any]:
-    """Fit as often as asked; the time is that of the whole call."""
+    """Fit as often as asked on one thread; the time is that of the whole call."""
+    return in_turn({"own": (options, 1)}, table, runs)["own"]
+
+
+def in_turn(
+    ways: dict[str, tuple[dict[str, Any], int]], table: Table, runs: int
+) -> dict[str, dict[str, Any]]:
+    """Fit in each way (options, threads) once a round: a slow minute slows all of them."""
     X, y, unseen, truth = table
-    times, walls = [], []
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    walls: dict[str, list[float]] = {name: [] for name in ways}
+    models = {}
     for _ in range(runs):
-        started, wall = time.process_time(), time.perf_counter()
-        model = earth.Earth(**options).fit(X, y)
-        times.append(time.process_time() - started)
-        walls.append(time.perf_counter() - wall)
+        for name, (options, threads) in ways.items():
+            earth.set_runtime_threads(threads)
+            started, wall = time.process_time(), time.perf_counter()
+            models[name] = earth.Earth(**options).fit(X, y)
+            times[name].append(time.process_time() - started)
+            walls[name].append(time.perf_counter() - wall)
+    earth.set_runtime_threads(1)
     return {
-        "cpu_seconds": spread(times),
-        "wall_seconds": spread(walls),
-        "gcv": model.gcv_,
-        "terms": len(model.basis_),
-        "rsq_unseen": float(model.score(unseen, truth)),
+        name: {
+            "cpu_seconds": spread(times[name]),
+            "wall_seconds": spread(walls[name]),
+            "gcv": model.gcv_,
+            "terms": len(model.basis_),
+            "rsq_unseen": float(model.score(unseen, truth)),
+        }
+        for name, model in models.items()
     }
 
 
@@ -205,20 +220,24 @@ def itself(runs: int, largest: int) -> dict[str, Any]:
     settings: dict[str, Any] = {"max_degree": 2, "max_terms": 21, "thresh": 0.001}
     kinds: dict[str, dict[str, Any]] = {"exact": settings, "bins": {**settings, "knots": "hist"}}
     pools = (1, 2) if len(os.sched_getaffinity(0)) >= 2 else (1,)
-    found: dict[str, Any] = {"settings": settings, "sizes": []}
+    found: dict[str, Any] = {"load_before": round(os.getloadavg()[0], 2), "settings": settings}
+    found["sizes"] = []
     for n in (10_000, 100_000, largest, 10 * largest):
         table = friedman(n)
+        ways = {
+            kind if threads == 1 else f"{kind}_two_threads": (options, threads)
+            for kind, options in kinds.items()
+            if kind != "exact" or n <= largest
+            for threads in pools
+        }
         row: dict[str, Any] = {"rows": n}
-        for kind, options in kinds.items():
-            if kind == "exact" and n > largest:
-                continue
-            for threads in pools:
-                earth.set_runtime_threads(threads)
-                name = kind if threads == 1 else f"{kind}_two_threads"
-                row[name] = ours(options, table, runs if n <= largest else 3)
-        earth.set_runtime_threads(1)
+        row |= in_turn(ways, table, runs if n <= largest else 3)
         if n <= largest:
             row["exact_over_bins"] = ratio(row["exact"], row["bins"])
+        for kind in kinds:
+            if f"{kind}_two_threads" in row:
+                walls = [row[k]["wall_seconds"]["median"] for k in (kind, f"{kind}_two_threads")]
+                row[f"{kind}_one_thread_over_two"] = round(walls[0] / walls[1], 3)
         row["input_bytes"] = table[0].nbytes
         del table
         row["peak_bytes_over_input"] = {kind: peak(n, kinds[kind]) for kind in kinds if kind in row}
@@ -303,6 +322,8 @@ def main() -> int:
     parser.add_argument("--output", type=Path, default=RECORD)
     parser.add_argument("--plot", type=Path, default=ROOT / "docs" / "img" / "training.svg")
     parser.add_argument("--redraw", action="store_true", help="Draw the record that there is.")
+    only = "Compare the engine with itself again, and keep the rest of the record."
+    parser.add_argument("--itself", action="store_true", help=only)
     parser.add_argument("--peak", type=json.loads, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.peak:
@@ -310,6 +331,12 @@ def main() -> int:
         return 0
     if options.redraw:
         draw(json.loads(options.output.read_text(encoding="utf-8")), options.plot)
+        return 0
+    if options.itself:
+        record = json.loads(options.output.read_text(encoding="utf-8"))
+        record["itself"] = itself(options.runs, options.largest)
+        options.output.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        draw(record, options.plot)
         return 0
     if shutil.which("Rscript") is None:
         sys.exit("bench-training: there is no Rscript; apt-get install r-base-core r-cran-earth")
