@@ -39,6 +39,57 @@ def test_an_entry_flags_and_passes_its_examples(flag: str, passes: str, tmp_path
     assert not _flagged(passes, tmp_path)
 
 
+GRAMMAR = {
+    "what another has": (
+        "Windows has no SIMD path, but Linux has one.",
+        "There is no GPU path here, but XGBoost has one.",
+    ),
+    "what a relative clause interrupts": (
+        "The core, which we wrote in Rust, uses SIMD.",
+        "LAMMPS, from which we took the style of the log file, uses MPI.",
+    ),
+    "what an insertion interrupts": (
+        "No compiler is needed and, since last year, GPUs are used.",
+        "It has neither threads nor, since nobody asked, SIMD.",
+    ),
+    "what may not change": (
+        "The Python functions may change, the C ABI may not.",
+        "The Python functions are short, the C ABI is not stable.",
+    ),
+    "what has a subject of its own": (
+        "The C ABI is stable, tables are not covered.",
+        "A stable ABI, this is not covered.",
+    ),
+    "none of it": (
+        "It runs on several nodes; none of it needs a licence.",
+        "Dask runs on several nodes; none of it applies here.",
+    ),
+    "what it cannot be used with": (
+        "GPUs work, but our table cannot be printed with them.",
+        "Dask can use many computers, but our package cannot be used with it.",
+    ),
+    "what lies about": (
+        "A GPU is not needed. It helps if it is there.",
+        "Do not buy a GPU. It would just sit there.",
+    ),
+    "what is to come": (
+        "The ABI is stable, you can rely on it in the coming years.",
+        "A stable ABI is for the coming years.",
+    ),
+    "a branch that ends in an error": (
+        '```python\nif backend == "gpu":\n    start()\n```',
+        '```python\nif backend == "gpu":\n    raise ValueError(backend)\n```',
+    ),
+}
+
+
+@pytest.mark.parametrize(("flag", "passes"), GRAMMAR.values(), ids=GRAMMAR)
+def test_a_rule_of_grammar_flags_and_passes(flag: str, passes: str, tmp_path: Path) -> None:
+    """Sentences with the same words, of which one claims and the other does not."""
+    assert _flagged(flag, tmp_path)
+    assert not _flagged(passes, tmp_path)
+
+
 def test_a_term_is_flagged_for_its_own_level(tmp_path: Path) -> None:
     """The level of the finding is the level of the entry, or a higher one named beside it."""
     gate = Gate(ROOT, load(ROOT), Support(0, {}), strict=False)

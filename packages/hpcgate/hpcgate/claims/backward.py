@@ -16,6 +16,7 @@ from hpcgate.claims.words import Match, Sentence, word_set
 __all__ = [
     "HELPERS",
     "Said",
+    "disown",
     "ends_in_not",
     "go_beyond",
     "lifted",
@@ -53,7 +54,13 @@ def refer_back(
         return
     if clause.link in ("where", "which", "while") and {"used", "to"} <= {*lows(reading, clause)}:
         return  # what was so before
+    if _of_it(reading, clause):
+        return  # "None of it needs a licence" denies the licence.
     kind = ellipsis(reading, clause)
+    if _goes_without(reading, clause):
+        for thing in said or earlier:
+            thing.status = thing.status or "deny"
+        return
     if kind == "affirm" and whose != "other":
         now = reading.within("now", clause) or "since" in lows(reading, clause)
         said.extend(
@@ -75,6 +82,7 @@ def refer_back(
             and (kind != "deny" or alone)
             and not _says_more(reading, clause)
             and not _own_object(reading, clause)
+            and not _own_subject(reading, clause)
         ):
             named = _before_colon(reading, clause)
             # "Level H2 is implemented (H3 is planned)" speaks of another level in the bracket.
@@ -103,6 +111,48 @@ def _says_more(reading: Reading, clause: Clause) -> bool:
     return clause.link == "and" and any(
         reading.is_finite(i) and i not in support and reading.low(i) not in HELPERS
         for i in range(clause.start, clause.end)
+    )
+
+
+def _own_subject(reading: Reading, clause: Clause) -> bool:
+    """Whether a clause denies what it names itself: `, clusters are not covered`."""
+    first = reading.words[clause.start]
+    support = {m.start for m in reading.group("support")}
+    return (
+        clause.link == ","
+        and first.low not in _OPENED | _ITSELF | _REFERRING
+        and clause.start not in support
+        and first.low[-1:] == "s"
+        and reading.low(clause.start + 1) in ("is", "are", "was", "were")
+    )
+
+
+def _goes_without(reading: Reading, clause: Clause) -> bool:
+    """Whether a clause denies the use of what was named: `we cannot be used together with it`."""
+    words = [low for low in lows(reading, clause) if low[:1].isalnum()]
+    return (
+        words[-1:] in (["it"], ["them"])
+        and words[-2:-1] in (["with"], ["in"], ["on"], ["through"], ["under"])
+        and bool(_USED & {*words})
+        and bool(reading.within("verbal", clause))
+        and not reading.within("harmless", clause)
+    )
+
+
+def disown(reading: Reading, clause: Clause, said: list[Said]) -> None:
+    """Let `none of it holds for us` deny what was said before it."""
+    if _of_it(reading, clause) and _VALID & {*lows(reading, clause)}:
+        for thing in said:
+            thing.status = thing.status or "deny"
+
+
+def _of_it(reading: Reading, clause: Clause) -> bool:
+    """Whether a clause has `none of it` as its subject."""
+    first = clause.start
+    return (
+        reading.low(first) in ("none", "nothing")
+        and reading.low(first + 1) == "of"
+        and reading.low(first + 2) in _IT
     )
 
 
@@ -235,6 +285,9 @@ _REFERRING = word_set(
     "such plan plans code way use need trace sign mention intention chance hope room interest"
     " counterpart evidence longer more provision implementation equivalent question talk"
 )
+_USED = word_set("used work works run runs combined driven started launched")
+_IT = word_set("it this that these those them which")
+_VALID = word_set("holds hold applies apply true valid here exists exist implemented")
 _NEGATORS = ("determiner", "verbal", "prepositional", "transitive", "predicate")
 _OPENED = word_set("it we there what this they things features currently")
 _ITSELF = word_set("it they this that these both not none")

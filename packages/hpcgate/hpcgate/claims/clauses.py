@@ -14,6 +14,7 @@ __all__ = [
     "MARKS",
     "NOBODY",
     "PLACES",
+    "RELATIVE",
     "Clause",
     "Reading",
     "has_or",
@@ -27,7 +28,7 @@ _PRONOUN = word_set(
     "it we they you this that these those there i he she everything all nothing both neither "
     "each one ours yours"
 )
-_RELATIVE = word_set("which who whose where")
+RELATIVE = word_set("which who whose where")
 BE = word_set("is are was were be been being gets get got stays remains stay remain")
 CONDITION = word_set("if when where whenever unless until should whether")
 _OPENERS = word_set(
@@ -46,7 +47,7 @@ _GOVERNS = word_set(
 )
 _NOT_PLURAL = word_set("this is was its has does as us plus")
 _SUBJECTS = word_set("it we they you")
-_AUX = word_set("do does can is are will has have did")
+_AUX = word_set("do does can may is are will has have did")
 _JOIN = MARKS | {"and", "or", "nor", "to", "that"}
 
 
@@ -143,15 +144,17 @@ def split_clauses(reading: Reading) -> list[Clause]:
             cuts.append((place + 1, low))
         elif low in ("so", "neither", "nor", "as") and place and reading.low(place + 1) in _AUX:
             cuts.append((place, "and"))
-        elif low in _RELATIVE and cuts[-1][0] == place:
+        elif low in RELATIVE and cuts[-1][0] == place:
             continue
-        elif low in _TURN or low in _RELATIVE or (low == "yet" and _is_turn(reading, place)):
+        elif low in _TURN or low in RELATIVE or (low == "yet" and _is_turn(reading, place)):
             if not (low in ("while", "though") and place == 0):
                 cuts.append((place + 1, low))
         elif low in _SUBJECTS and _bare_opening(reading, cuts[-1][0], place):
             cuts.append((place, ","))
         elif low == "," and reading.low(place - 1) in ("yes", "no"):
             cuts.append((place + 1, low))
+        elif low == "," and cuts[-1][1] in RELATIVE and _resumes(reading, place):
+            cuts.append((place + 1, "resumed"))
         elif low == "," and (link := _after_comma(reading, place)):
             cuts.append((place + 1, link))
         elif low == "or" and reading.low(cuts[-1][0]) in NOBODY:
@@ -179,6 +182,22 @@ def _inside_name(words: tuple[Word, ...], place: int) -> bool:
     )
 
 
+def _resumes(reading: Reading, comma: int) -> bool:
+    """Whether the main clause goes on behind a relative one: `X, from which we took it, uses ...`.
+
+    A list of verbs inside the relative clause goes on with `and` and one more verb.
+    """
+    last = len(reading.words) - 1
+    return (
+        comma < last
+        and reading.is_finite(comma + 1)
+        and not any(
+            reading.low(i) in ("and", "or") and reading.is_finite(i + 1)
+            for i in range(comma + 2, last)
+        )
+    )
+
+
 def _bare_opening(reading: Reading, start: int, place: int) -> bool:
     """Whether an opening phrase without a comma ends here: `Without CUDA it uses ROCm`."""
     return (
@@ -200,8 +219,10 @@ def _after_comma(reading: Reading, place: int) -> str:
     following = reading.low(place + 1)
     if following in ("only", "just", "instead", "rather", "simply"):
         return "only"
+    if reading.low(place - 1) == "nor":
+        return ""  # An insertion: "nor, since nobody asked, for MPI".
     start = place + 2 if following in ("and", "so", "or", "then", "nor", "with") else place + 1
-    if reading.low(start) in _RELATIVE:
+    if reading.low(start) in RELATIVE:
         return "which"
     names = reading.names
     if reading.low(start) in _PRONOUN or start in names:

@@ -126,9 +126,10 @@ def ellipsis(reading: Reading, clause: Clause) -> Status:
     )
     head = [reading.low(i) for i in words]
     named = bool(reading.within("ours", clause))
-    if _takes_it(head, named):
+    named_here = named or (clause.link == "but" and head[0] in reading.lexicon.parts)
+    if _takes_it(head, named_here):
         return "affirm"
-    if head[0] in ("it", "they", "one") and head[-1] in _WELCOME:
+    if head[0] in ("it", "they", "one") and head[-1] in _WELCOME and not _left_there(head):
         return "affirm"
     if head[0] in _HAVING and head[1:2] and head[1] in _OBJECTS and not _IN_VAIN & {*head}:
         return "affirm"
@@ -140,6 +141,11 @@ def ellipsis(reading: Reading, clause: Clause) -> Status:
         return "affirm"
     inverted = [a for a, b in pairwise(head) if a in ("so", "as", "and") and b in _AUXILIARY]
     return "affirm" if named and (inverted or extends) else ""
+
+
+def _left_there(head: list[str]) -> bool:
+    """Whether a thing only lies about: `it would just sit there`."""
+    return head[-1] == "there" and head[-2] in ("sit", "sits", "lie", "lies", "stand", "stands")
 
 
 def _takes_it(head: list[str], ours: bool) -> bool:

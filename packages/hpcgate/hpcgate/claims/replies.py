@@ -95,7 +95,11 @@ def answer(lexicon: Lexicon, text: str) -> Status:
     reading = Reading(lexicon, first, [])
     if _starts(reading, "deny"):
         return "deny"
-    if reading.group("planned") and not reading.group("now"):
+    harmless = reading.group("harmless")
+    planned = [
+        m for m in reading.group("planned") if not any(h.start <= m.start < h.end for h in harmless)
+    ]
+    if planned and not reading.group("now"):
         return "plan"
     if _starts(reading, "plan"):
         return "plan"

@@ -292,7 +292,8 @@ def _boundary(reading: Reading, clause: Clause, start: int) -> int:
             low in ("other", "apart") and reading.low(place + 1) in ("than", "from")
         ):
             return place
-        if low == "," and _comma_ends(reading, clause, place):
+        # A comma right behind the negator opens an insertion.
+        if low == "," and place > start and _comma_ends(reading, clause, place):
             return place
     return clause.end
 

@@ -9,6 +9,7 @@ from itertools import pairwise
 from hpcgate.claims.backward import (
     HELPERS,
     Said,
+    disown,
     ends_in_not,
     go_beyond,
     lows,
@@ -16,6 +17,7 @@ from hpcgate.claims.backward import (
     spread,
     take_back,
 )
+from hpcgate.claims.clauses import RELATIVE
 from hpcgate.claims.context import Status, definition, is_quoted
 from hpcgate.claims.owner import Owner, owner
 from hpcgate.claims.scope import Clause, Reading, denied_spans
@@ -37,9 +39,16 @@ def judge_sentence(
     things += [(m, level, True) for m, level in declared]
     whose = inherited
     flipped = False
+    main = whose
     for clause in reading.clauses:
         inside = [t for t in things if clause.start <= t[0].start < clause.end]
         whose, before_it = owner(reading, clause, whose), whose
+        if clause.link == "resumed":
+            whose = main
+        elif clause.link not in RELATIVE:
+            begins = any(m.start == clause.start for m in reading.group("others"))
+            main = "other" if begins else whose
+        disown(reading, clause, said)
         if not inside and _only_compares(reading, clause):
             whose = before_it
             continue
@@ -51,6 +60,8 @@ def judge_sentence(
             ends_in_not(reading, clause)
             or (clause.link == "but" and reading.low(clause.start) == "not")
         )
+        # "The functions may change, the ABI may not" promises that the ABI stays.
+        turned = turned or (ends_in_not(reading, clause) and _gave_way(reading, clause))
         spans = [] if turned else list(denied_spans(reading, clause))
         reversed_at = max((m.end for m in reading.within("reversal", clause)), default=-1)
         flipped = bool(spans) and bool(
@@ -64,7 +75,7 @@ def judge_sentence(
             denied = any(a <= match.start < b for a, b in spans)
             if 0 <= reversed_at <= match.start:
                 denied = not denied
-            if denied or _self_denied(match, reading):
+            if denied or (not turned and _self_denied(match, reading)):
                 status = status or "deny"
             elif whose == "other" or _theirs(reading, match):
                 status = status or "other"
@@ -76,6 +87,15 @@ def judge_sentence(
         take_back(reading, clause, said, len(inside))
     spread(reading, said)
     return said, whose
+
+
+def _gave_way(reading: Reading, clause: Clause) -> bool:
+    """Whether the clause before says of something else that it may change."""
+    place = reading.clauses.index(clause)
+    return any(
+        _CHANGES & {*lows(reading, before)} and not list(denied_spans(reading, before))
+        for before in reading.clauses[max(0, place - 1) : place]
+    )
 
 
 def _self_denied(match: Match, reading: Reading) -> bool:
@@ -207,6 +227,7 @@ def _only_compares(reading: Reading, clause: Clause) -> bool:
     )
 
 
+_CHANGES = word_set("change changes vary varies break breaks move moves")
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _OPEN = word_set("not never nobody unknown unclear open undecided unmeasured question")
 _YOU = word_set("and you we if when it to can must replay pymars")

@@ -185,7 +185,10 @@ def code_claims(judge: Judge, unit: Unit) -> list[Claim]:
     ours = bool(judge.lexicon.groups["ours"].any(split_words(unit.text)))
     if not ours and judge.lexicon.groups["others"].any(split_words(unit.text)):
         return []
-    for line in unit.text.splitlines():
+    lines = unit.text.splitlines()
+    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+        if _BRANCH.match(line[:_LINE]) and following.lstrip().startswith("raise "):
+            continue
         if _RAISES.search(line):
             break
         if _PEERS.search(line[:_LINE]):
@@ -261,6 +264,8 @@ _COUNT = re.compile(
     r"\b(?:threads|cores|nodes|ranks|hosts|workers|processes|sockets|jobs|machines|replicas)$", re.I
 )
 _EXCUSES = ("deny", "plan", "mention", "other")
+# A choice that ends in an error is not there.
+_BRANCH = re.compile(r"\s*(?:el)?if\b.*:\s*$")
 _RAISES = re.compile(r"\b(?:pytest\.raises|assertRaises\w*)\(")
 _LINE = 1000
 _ABSENT = re.compile(

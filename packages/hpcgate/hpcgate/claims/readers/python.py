@@ -199,7 +199,9 @@ def _directive(node: ast.Call) -> Iterator[Unit]:
     if isinstance(node.func, ast.Name) and node.func.id in _DIRECTIVES and node.args:
         for text, line in _strings(node.args[0]):
             name = re.split(r"[@%+~^ ]", text)[0]
-            yield Unit(name, line, leads=(node.func.id.replace("_", " "),), near=text)
+            told = (node.args[0], *(k.value for k in node.keywords if k.arg == "description"))
+            near = " . ".join(said for part in told for said, _ in _strings(part))
+            yield Unit(name, line, leads=(node.func.id.replace("_", " "),), near=near)
 
 
 def _assignments(tree: ast.Module) -> Iterator[Unit]:
