@@ -183,7 +183,7 @@ def ours(options: dict[str, Any], table: Table, runs: int) -> dict[str, Any]:
 def in_turn(
     ways: dict[str, tuple[dict[str, Any], int]], table: Table, runs: int
 ) -> dict[str, dict[str, Any]]:
-    """Fit in each way (options, threads) once a round: a slow minute slows all of them."""
+    """Fit in each way once a round, so that a slow minute slows all of them."""
     X, y, unseen, truth = table
     times: dict[str, list[float]] = {name: [] for name in ways}
     walls: dict[str, list[float]] = {name: [] for name in ways}
