@@ -17,7 +17,7 @@ class PyMarsEarth(PythonPackage):
 
     license("Apache-2.0")
 
-    version("2.0.0", sha256="ba3e43fd4d3b2fdc78674f0ec5ac6826bebd40f46130a5732578a058a0986201")
+    version("2.0.0", sha256="d548535f9f580b73bbdfc816ca5ea3eb580a5c2c4405254205c0f3819701f518")
 
     variant("arrow", default=False, description="Install pyarrow, to pass Arrow tables as input")
     variant("plots", default=False, description="Install Matplotlib, to draw models")
