@@ -440,8 +440,10 @@ def test_npm_is_asked_about_each_lock_once_it_finds_a_known_weakness(
     found = services.npm_audit(checkout.root)
     assert (found.outcome, found.reason) == ("fail", "a: minimist")
     # What the registry says where it does not take the question.
-    answering("npm", out={"message": "405 Method Not Allowed", "error": {"summary": ""}})
-    with pytest.raises(GateError, match="npm audit gives no answer: 405 Method Not Allowed"):
+    refused = "405 Method Not Allowed - POST https://registry.example/-/npm/v1/security"
+    answering("npm", out={"message": refused, "error": {"summary": ""}})
+    expected = "npm audit gives no answer: 405 Method Not Allowed - POST its service$"
+    with pytest.raises(GateError, match=expected):
         services.npm_audit(checkout.root)
     answering("npm", out="", err="npm error: no network")
     with pytest.raises(GateError, match="npm audit gives no answer: npm error: no network"):

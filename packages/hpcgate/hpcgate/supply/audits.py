@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -233,8 +234,12 @@ def _json(text: str, tool: str, done: subprocess.CompletedProcess[str]) -> dict[
 
 
 def first_line(*words: str) -> str:
-    """Return words as one short line; an auditor may print a page."""
-    text = " ".join(" ".join(words).split()) or "it prints nothing"
+    """Return words as one short line; an auditor may print a page.
+
+    Addresses are left out: a record is committed, and no commit names the host of a registry.
+    """
+    text = " ".join(re.sub(r"\w+://\S+", "its service", " ".join(words)).split())
+    text = text or "it prints nothing"
     return text if len(text) <= 240 else f"{text[:240]}..."
 
 
