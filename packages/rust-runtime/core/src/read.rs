@@ -1,5 +1,6 @@
 //! The ModelSpec reader: every rule of `docs/model_spec.md`, every problem reported at once.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt::Arguments;
 
@@ -48,7 +49,7 @@ impl ModelSpec {
     }
 }
 
-type Entries = [(String, Json)];
+type Entries<'d> = [(Cow<'d, str>, Json<'d>)];
 
 struct Reader {
     lenient: bool,
@@ -105,8 +106,8 @@ impl Reader {
             "terms",
             "fit",
         ];
-        self.unknown_keys("", entries, &KEYS);
-        let spec_version = self.text("", entries, "spec_version");
+        self.unknown_keys(format_args!(""), entries, &KEYS);
+        let spec_version = self.text(format_args!(""), entries, "spec_version");
         let producer = find(entries, "producer").map(|value| self.producer(value));
         let allow_missing = match find(entries, "allow_missing") {
             Some(Json::Bool(value)) => Some(*value),
@@ -121,7 +122,7 @@ impl Reader {
         let link = self.link(entries, responses.as_ref().map_or(0, Vec::len));
         let fit = self.fit(entries);
         Some(ModelSpec {
-            spec_version: spec_version?,
+            spec_version: spec_version?.to_owned(),
             producer: match producer {
                 Some(producer) => Some(producer?),
                 None => None,
@@ -137,10 +138,14 @@ impl Reader {
 
     fn producer(&mut self, value: &Json) -> Option<Producer> {
         let entries = self.object(format_args!("producer"), value)?;
-        self.unknown_keys("producer.", entries, &["name", "version"]);
+        self.unknown_keys(format_args!("producer."), entries, &["name", "version"]);
         Some(Producer {
-            name: self.text("producer.", entries, "name")?,
-            version: self.text("producer.", entries, "version")?,
+            name: self
+                .text(format_args!("producer."), entries, "name")?
+                .to_owned(),
+            version: self
+                .text(format_args!("producer."), entries, "version")?
+                .to_owned(),
         })
     }
 
@@ -154,13 +159,12 @@ impl Reader {
         let mut seen = HashSet::with_capacity(items.len());
         let mut features = Vec::with_capacity(items.len());
         for (i, item) in items.iter().enumerate() {
-            let path = format!("features[{i}]");
-            let Some(feature) = self.feature(&path, item) else {
+            let Some(feature) = self.feature(format_args!("features[{i}]"), item) else {
                 continue;
             };
             if !seen.insert(feature.name.clone()) {
                 self.problem(format!(
-                    "{path}.name: {:?} is given twice",
+                    "features[{i}].name: {:?} is given twice",
                     shorten(&feature.name)
                 ));
             }
@@ -169,13 +173,16 @@ impl Reader {
         (features.len() == items.len()).then_some(features)
     }
 
-    fn feature(&mut self, path: &str, item: &Json) -> Option<Feature> {
-        let entries = self.object(format_args!("{path}"), item)?;
-        let prefix = format!("{path}.");
-        self.unknown_keys(&prefix, entries, &["name", "categories", "impute"]);
-        let name = self.text(&prefix, entries, "name");
+    fn feature(&mut self, path: Arguments, item: &Json) -> Option<Feature> {
+        let entries = self.object(path, item)?;
+        self.unknown_keys(
+            format_args!("{path}."),
+            entries,
+            &["name", "categories", "impute"],
+        );
+        let name = self.text(format_args!("{path}."), entries, "name");
         let categories = match find(entries, "categories") {
-            Some(value) => Some(self.labels(&format!("{path}.categories"), value)?),
+            Some(value) => Some(self.labels(format_args!("{path}.categories"), value)?),
             None => None,
         };
         let impute = match find(entries, "impute") {
@@ -192,7 +199,7 @@ impl Reader {
             }
         }
         Some(Feature {
-            name: name?,
+            name: name?.to_owned(),
             categories,
             impute,
         })
@@ -205,7 +212,7 @@ impl Reader {
             1,
             MAX_RESPONSES,
         )?;
-        self.distinct_texts("responses", items)
+        self.distinct_texts(format_args!("responses"), items)
     }
 
     /// The link, new in version 1.1: a reader of 1.0 must not meet it in a document of its version.
@@ -234,12 +241,12 @@ impl Reader {
         Some(Some(link))
     }
 
-    fn labels(&mut self, path: &str, value: &Json) -> Option<Vec<String>> {
-        let items = self.array(format_args!("{path}"), Some(value), 1, MAX_FEATURES)?;
+    fn labels(&mut self, path: Arguments, value: &Json) -> Option<Vec<String>> {
+        let items = self.array(path, Some(value), 1, MAX_FEATURES)?;
         self.distinct_texts(path, items)
     }
 
-    fn distinct_texts(&mut self, path: &str, items: &[Json]) -> Option<Vec<String>> {
+    fn distinct_texts(&mut self, path: Arguments, items: &[Json]) -> Option<Vec<String>> {
         let mut seen = HashSet::with_capacity(items.len());
         let mut texts = Vec::with_capacity(items.len());
         for (i, item) in items.iter().enumerate() {
@@ -247,10 +254,10 @@ impl Reader {
                 Json::Text(text) if text.is_empty() => {
                     self.problem(format!("{path}[{i}]: is empty"));
                 }
-                Json::Text(text) if !seen.insert(text.as_str()) => {
+                Json::Text(text) if !seen.insert(text.as_ref()) => {
                     self.problem(format!("{path}[{i}]: {:?} is given twice", shorten(text)));
                 }
-                Json::Text(text) => texts.push(text.clone()),
+                Json::Text(text) => texts.push(text.to_string()),
                 other => {
                     self.expected::<()>(format_args!("{path}[{i}]"), "a string", Some(other));
                 }
@@ -269,12 +276,11 @@ impl Reader {
         let mut terms: Vec<Term> = Vec::with_capacity(items.len());
         let mut degrees: Vec<usize> = Vec::with_capacity(items.len());
         for (i, item) in items.iter().enumerate() {
-            let path = format!("terms[{i}]");
             // Later terms refer to this position, so the first broken term ends the walk.
-            let term = self.term(&path, item, i, features, n_responses)?;
+            let term = self.term(format_args!("terms[{i}]"), item, i, features, n_responses)?;
             let degree = degree(&term, &degrees);
             if degree > MAX_DEGREE {
-                self.problem(format!("{path}: has more than {MAX_DEGREE} factors"));
+                self.problem(format!("terms[{i}]: has more than {MAX_DEGREE} factors"));
                 return None;
             }
             degrees.push(degree);
@@ -288,16 +294,15 @@ impl Reader {
 
     fn term(
         &mut self,
-        path: &str,
+        path: Arguments,
         item: &Json,
         position: usize,
         features: &[Feature],
         n_responses: usize,
     ) -> Option<Term> {
-        let entries = self.object(format_args!("{path}"), item)?;
-        let prefix = format!("{path}.");
-        let kind_name = self.text(&prefix, entries, "kind")?;
-        let keys: &[&str] = match kind_name.as_str() {
+        let entries = self.object(path, item)?;
+        let kind_name = self.text(format_args!("{path}."), entries, "kind")?;
+        let keys: &[&str] = match kind_name {
             "constant" => &["kind", "coefficients"],
             "linear" => &["kind", "feature", "parent", "coefficients"],
             "hinge" => &["kind", "feature", "knot", "side", "parent", "coefficients"],
@@ -313,7 +318,7 @@ impl Reader {
                 return None;
             }
         };
-        self.unknown_keys(&prefix, entries, keys);
+        self.unknown_keys(format_args!("{path}."), entries, keys);
         let feature = match find(entries, "feature") {
             _ if !keys.contains(&"feature") => 0,
             Some(value) => self.index(
@@ -325,13 +330,13 @@ impl Reader {
             None => return self.expected(format_args!("{path}.feature"), "a position", None),
         };
         let categories = features[feature].categories.as_deref();
-        if matches!(kind_name.as_str(), "linear" | "hinge") && categories.is_some() {
+        if matches!(kind_name, "linear" | "hinge") && categories.is_some() {
             self.problem(format!(
                 "{path}.feature: {feature} is categorical, expected a number"
             ));
             return None;
         }
-        let kind = match kind_name.as_str() {
+        let kind = match kind_name {
             "constant" => TermKind::Constant,
             "linear" => TermKind::Linear { feature },
             "hinge" => TermKind::Hinge {
@@ -340,7 +345,7 @@ impl Reader {
                     Some(value) => self.number(format_args!("{path}.knot"), value)?,
                     None => return self.expected(format_args!("{path}.knot"), "a number", None),
                 },
-                side: match self.text(&prefix, entries, "side")?.as_str() {
+                side: match self.text(format_args!("{path}."), entries, "side")? {
                     "right" => Side::Right,
                     "left" => Side::Left,
                     other => return self.choice(path, "side", other, "right or left"),
@@ -351,19 +356,18 @@ impl Reader {
                     self.problem(format!("{path}.feature: {feature} has no categories"));
                     return None;
                 };
-                let levels_path = format!("{path}.levels");
                 let Some(value) = find(entries, "levels") else {
                     return self.expected(
-                        format_args!("{levels_path}"),
+                        format_args!("{path}.levels"),
                         "an array of strings",
                         None,
                     );
                 };
-                let levels = self.labels(&levels_path, value)?;
+                let levels = self.labels(format_args!("{path}.levels"), value)?;
                 for level in &levels {
                     if !categories.contains(level) {
                         self.problem(format!(
-                            "{levels_path}: {:?} is not a category of feature {feature}",
+                            "{path}.levels: {:?} is not a category of feature {feature}",
                             shorten(level)
                         ));
                     }
@@ -372,7 +376,7 @@ impl Reader {
             }
             "missingness" => TermKind::Missingness {
                 feature,
-                when: match self.text(&prefix, entries, "when")?.as_str() {
+                when: match self.text(format_args!("{path}."), entries, "when")? {
                     "missing" => When::Missing,
                     "present" => When::Present,
                     other => return self.choice(path, "when", other, "missing or present"),
@@ -380,12 +384,11 @@ impl Reader {
             },
             _ => {
                 let value = find(entries, "parents");
-                let parents_path = format!("{path}.parents");
-                let items = self.array(format_args!("{parents_path}"), value, 2, MAX_DEGREE)?;
+                let items = self.array(format_args!("{path}.parents"), value, 2, MAX_DEGREE)?;
                 let mut parents = Vec::with_capacity(items.len());
                 for (i, item) in items.iter().enumerate() {
                     parents.push(self.parent(
-                        format_args!("{parents_path}[{i}]"),
+                        format_args!("{path}.parents[{i}]"),
                         item,
                         position,
                     )?);
@@ -435,7 +438,7 @@ impl Reader {
         let mut figures = Vec::with_capacity(entries.len());
         for (key, value) in entries {
             match value {
-                Json::Number(number) => figures.push((key.clone(), *number)),
+                Json::Number(number) => figures.push((key.to_string(), *number)),
                 other => {
                     let path = format!("fit.{}", shorten(key));
                     self.expected::<()>(format_args!("{path}"), "a number", Some(other));
@@ -445,12 +448,12 @@ impl Reader {
         Some(figures)
     }
 
-    fn unknown_keys(&mut self, prefix: &str, entries: &Entries, known: &[&str]) {
+    fn unknown_keys(&mut self, prefix: Arguments, entries: &Entries, known: &[&str]) {
         if self.lenient {
             return;
         }
         for (key, _) in entries {
-            if !known.contains(&key.as_str()) {
+            if !known.contains(&key.as_ref()) {
                 self.problem(format!(
                     "{prefix}{}: unknown key; known are {}",
                     shorten(key),
@@ -460,20 +463,20 @@ impl Reader {
         }
     }
 
-    fn object<'j>(&mut self, path: Arguments, value: &'j Json) -> Option<&'j Entries> {
+    fn object<'j, 'd>(&mut self, path: Arguments, value: &'j Json<'d>) -> Option<&'j Entries<'d>> {
         match value {
             Json::Object(entries) => Some(entries),
             other => self.expected(path, "an object", Some(other)),
         }
     }
 
-    fn array<'j>(
+    fn array<'j, 'd>(
         &mut self,
         path: Arguments,
-        value: Option<&'j Json>,
+        value: Option<&'j Json<'d>>,
         least: usize,
         most: usize,
-    ) -> Option<&'j [Json]> {
+    ) -> Option<&'j [Json<'d>]> {
         match value {
             Some(Json::Array(items)) if (least..=most).contains(&items.len()) => Some(items),
             Some(Json::Array(items)) => {
@@ -492,9 +495,9 @@ impl Reader {
         }
     }
 
-    fn text(&mut self, prefix: &str, entries: &Entries, key: &str) -> Option<String> {
+    fn text<'j>(&mut self, prefix: Arguments, entries: &'j Entries, key: &str) -> Option<&'j str> {
         match find(entries, key) {
-            Some(Json::Text(text)) if !text.is_empty() => Some(text.clone()),
+            Some(Json::Text(text)) if !text.is_empty() => Some(text),
             Some(Json::Text(_)) => {
                 self.problem(format!("{prefix}{key}: is empty"));
                 None
@@ -533,7 +536,7 @@ impl Reader {
         }
     }
 
-    fn choice<T>(&mut self, path: &str, key: &str, found: &str, wanted: &str) -> Option<T> {
+    fn choice<T>(&mut self, path: Arguments, key: &str, found: &str, wanted: &str) -> Option<T> {
         self.problem(format!(
             "{path}.{key}: {:?} is unknown; expected {wanted}",
             shorten(found)
@@ -548,7 +551,7 @@ impl Reader {
     }
 }
 
-fn find<'j>(entries: &'j Entries, key: &str) -> Option<&'j Json> {
+fn find<'j, 'd>(entries: &'j Entries<'d>, key: &str) -> Option<&'j Json<'d>> {
     entries
         .iter()
         .find(|(name, _)| name == key)
