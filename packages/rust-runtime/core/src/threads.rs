@@ -16,12 +16,12 @@ pub(crate) fn bounded(threads: usize) -> usize {
     threads.min(available_threads())
 }
 
-/// A pool of `threads`, or None where one thread is asked for, allowed or had.
+/// A pool that with the calling thread makes `threads`, or None where that thread is all there is.
 ///
 /// A pool of its own survives a fork of the caller between calls and starts nothing at import.
-pub(crate) fn pool(threads: usize) -> Option<rayon::ThreadPool> {
-    let n = bounded(threads);
-    (n > 1)
+pub(crate) fn beside(threads: usize) -> Option<rayon::ThreadPool> {
+    let n = bounded(threads) - 1;
+    (n > 0)
         .then(|| rayon::ThreadPoolBuilder::new().num_threads(n).build())
         .and_then(Result::ok)
 }

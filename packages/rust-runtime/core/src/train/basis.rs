@@ -1,6 +1,7 @@
 //! Terms while they grow: a tree of factors, written out as ModelSpec terms at the end.
 
 use super::data::{Kind, Variable};
+use super::workers::Workers;
 use crate::spec::{Feature, Side, Term, TermKind};
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -11,15 +12,25 @@ pub(super) enum Factor {
 
 impl Factor {
     /// Values of the term that a parent makes with this factor.
-    pub(super) fn column(&self, parent: &[f64], variable: &Variable) -> Vec<f64> {
-        let rows = parent.iter().zip(&variable.values);
-        match (&variable.kind, self) {
-            (Kind::Numeric, Factor::Hinge { knot, side }) => match side {
-                Side::Right => rows.map(|(&p, &x)| p * (x - knot).max(0.0)).collect(),
-                Side::Left => rows.map(|(&p, &x)| p * (knot - x).max(0.0)).collect(),
-            },
-            _ => rows.map(|(&p, &x)| p * x).collect(),
-        }
+    pub(super) fn column(
+        &self,
+        parent: &[f64],
+        variable: &Variable,
+        workers: &Workers,
+    ) -> Vec<f64> {
+        let mut column = vec![0.0; parent.len()];
+        workers.fill(&mut column, |from, piece| {
+            let values = &variable.values[from..];
+            let rows = piece.iter_mut().zip(parent[from..].iter().zip(values));
+            match (&variable.kind, self) {
+                (Kind::Numeric, Factor::Hinge { knot, side }) => match side {
+                    Side::Right => rows.for_each(|(v, (p, x))| *v = p * (x - knot).max(0.0)),
+                    Side::Left => rows.for_each(|(v, (p, x))| *v = p * (knot - x).max(0.0)),
+                },
+                _ => rows.for_each(|(v, (p, x))| *v = p * x),
+            }
+        });
+        column
     }
 }
 

@@ -309,7 +309,8 @@ fn responses(data: &Data, rows: &[usize], roots: &[f64]) -> Result<Vec<Vec<f64>>
 
 /// The columns of the rows that count.
 fn columns(x: &Rows, rows: &[usize], workers: &Workers) -> Vec<Vec<f64>> {
-    let mut all = vec![vec![0.0; rows.len()]; x.n_columns()];
+    // Each asks for zeros itself: the pages of a clone would be written here, by one thread.
+    let mut all: Vec<Vec<f64>> = (0..x.n_columns()).map(|_| vec![0.0; rows.len()]).collect();
     let mut parts: Vec<(usize, Vec<&mut [f64]>)> = Workers::parts(rows.len())
         .map(|(from, _)| (from, Vec::with_capacity(all.len())))
         .collect();

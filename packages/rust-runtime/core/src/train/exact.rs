@@ -91,10 +91,12 @@ impl Engine for Exact<'_> {
     fn add(&mut self, (g, b, side): Place, factors: &[Factor], may_be_parents: bool) -> Vec<bool> {
         let group = &self.groups[g];
         let variable = &self.prepared.variables[group.blocks[b].variable];
-        let parent_values = group.values.column(side, self.prepared.length());
+        let parent_values = group
+            .values
+            .column(side, self.prepared.length(), self.workers);
         let columns: Vec<Vec<f64>> = factors
             .iter()
-            .map(|factor| factor.column(&parent_values, variable))
+            .map(|factor| factor.column(&parent_values, variable, self.workers))
             .collect();
         let first = self.frame.len();
         let added = self.frame.push(columns.clone(), self.workers);

@@ -13,7 +13,7 @@ use super::grid::{Segments, supported};
 use super::knots::{self, Spans};
 use super::orthogonal::Frame;
 use super::search::{Rules, Side, Sums, View};
-use super::workers::{self, Workers};
+use super::workers::Workers;
 use crate::error::Error;
 
 /// Below this share of rows a list of them is shorter than walking past zeros.
@@ -31,32 +31,68 @@ pub(super) struct Values {
 }
 
 impl Values {
-    pub(super) fn new(columns: &[&[f64]], repeats: &[f64]) -> Self {
-        let n = columns[0].len();
-        let value = |i: usize| columns.iter().map(|c| c[i]).sum::<f64>();
-        let counts = (0..n).filter(|&i| value(i) != 0.0).count();
-        let rows: Option<Vec<u32>> = ((counts as f64) < SPARSE * n as f64).then(|| {
-            (0..n as u32)
-                .filter(|&i| value(i as usize) != 0.0)
-                .collect()
+    /// Of the columns of one parent or two, in parts of rows.
+    pub(super) fn new(columns: &[&[f64]], repeats: &[f64], workers: &Workers) -> Self {
+        let (first, second) = (columns[0], columns.get(1));
+        let n = first.len();
+        let value = |i: usize| first[i] + second.map_or(0.0, |second| second[i]);
+        let parts: Vec<(usize, usize)> = Workers::parts(n).collect();
+        let mut lengths = workers.map(parts.len(), |part| {
+            let (from, to) = parts[part];
+            (from..to).filter(|&i| value(i) != 0.0).count()
         });
-        let all = |i: usize| rows.as_ref().map_or(i, |rows| rows[i] as usize);
-        let length = rows.as_ref().map_or(n, Vec::len);
-        let side = match columns {
-            [_, second] => (0..length)
-                .map(|k| u8::from(second[all(k)] != 0.0))
-                .collect(),
-            _ => Vec::new(),
-        };
-        let times = |i: usize| if value(i) != 0.0 { repeats[i] } else { 0.0 };
-        Values {
-            repeats: match repeats.is_empty() {
-                true => Vec::new(),
-                false => (0..length).map(|k| times(all(k))).collect(),
+        let listed = (lengths.iter().sum::<usize>() as f64) < SPARSE * n as f64;
+        if !listed {
+            lengths = parts.iter().map(|(from, to)| to - from).collect();
+        }
+        let all: usize = lengths.iter().sum();
+        let length = |is_there: bool| if is_there { all } else { 0 };
+        let mut rows = vec![0; length(listed)];
+        let mut weighted = vec![0.0; all];
+        let mut side = vec![0; length(second.is_some())];
+        let mut times = vec![0.0; length(!repeats.is_empty())];
+        let mut rest = (
+            &mut rows[..],
+            &mut weighted[..],
+            &mut side[..],
+            &mut times[..],
+        );
+        let each = parts.into_iter().zip(lengths);
+        let mut pieces: Vec<_> = each
+            .map(|(part, length)| {
+                let own = (
+                    first_of(&mut rest.0, length),
+                    first_of(&mut rest.1, length),
+                    first_of(&mut rest.2, length),
+                    first_of(&mut rest.3, length),
+                );
+                (part, own)
+            })
+            .collect();
+        workers.each(
+            &mut pieces,
+            |((from, to), (rows, weighted, side, times))| {
+                let entries = (*from..*to).filter(|&i| !listed || value(i) != 0.0);
+                for (k, i) in entries.enumerate() {
+                    let value = value(i);
+                    weighted[k] = value;
+                    if listed {
+                        rows[k] = i as u32;
+                    }
+                    if let Some(second) = second {
+                        side[k] = u8::from(second[i] != 0.0);
+                    }
+                    if !repeats.is_empty() {
+                        times[k] = if value != 0.0 { repeats[i] } else { 0.0 };
+                    }
+                }
             },
-            weighted: (0..length).map(|k| value(all(k))).collect(),
+        );
+        Values {
+            rows: listed.then_some(rows),
+            weighted,
             side,
-            rows,
+            repeats: times,
         }
     }
 
@@ -65,14 +101,20 @@ impl Values {
     }
 
     /// Values of one side in all `n` rows.
-    pub(super) fn column(&self, side: usize, n: usize) -> Vec<f64> {
+    pub(super) fn column(&self, side: usize, n: usize, workers: &Workers) -> Vec<f64> {
+        let entry = |row: usize| match &self.rows {
+            Some(rows) => rows.partition_point(|&listed| (listed as usize) < row),
+            None => row,
+        };
         let mut column = vec![0.0; n];
-        for (k, &value) in self.weighted.iter().enumerate() {
-            let row = self.rows.as_ref().map_or(k, |rows| rows[k] as usize);
-            if self.side.is_empty() || usize::from(self.side[k]) == side {
-                column[row] = value;
+        workers.fill(&mut column, |from, piece| {
+            for k in entry(from)..entry(from + piece.len()) {
+                let row = self.rows.as_ref().map_or(k, |rows| rows[k] as usize);
+                if self.side.is_empty() || usize::from(self.side[k]) == side {
+                    piece[row - from] = self.weighted[k];
+                }
             }
-        }
+        });
         column
     }
 
@@ -112,9 +154,7 @@ impl Values {
             buffer.resize(length, [0.0; 2]);
         }
         let products = &mut buffer[..length];
-        let mut parts: Vec<_> = products.chunks_mut(workers::ROWS).enumerate().collect();
-        workers.each(&mut parts, |(part, products)| {
-            let from = *part * workers::ROWS;
+        workers.fill(products, |from, products| {
             self.times(from..from + products.len(), columns, products);
         });
         products
@@ -217,6 +257,14 @@ impl Values {
     }
 }
 
+/// Take the first places off a rest, as many as it has.
+fn first_of<'a, T>(rest: &mut &'a mut [T], length: usize) -> &'a mut [T] {
+    let whole = std::mem::take(rest);
+    let (first, others) = whole.split_at_mut(length.min(whole.len()));
+    *rest = others;
+    first
+}
+
 /// One walk over the entries, see [`Values::sums`].
 struct Walk<'a> {
     values: &'a Values,
@@ -296,7 +344,7 @@ impl Group {
         grids: Grids,
         (prepared, frame, workers): (&Prepared, &Frame, &Workers),
     ) -> Self {
-        let values = Values::new(columns, &prepared.repeats);
+        let values = Values::new(columns, &prepared.repeats, workers);
         let marks: Vec<u8> = match (grids, columns) {
             (Grids::Shared, _) => Vec::new(),
             (_, [first, second]) => {

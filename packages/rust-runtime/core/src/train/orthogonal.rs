@@ -93,27 +93,27 @@ impl Frame {
     /// Add columns one after the other; tells for each whether it was new to the frame.
     pub(super) fn push(&mut self, mut columns: Vec<Vec<f64>>, workers: &Workers) -> Vec<bool> {
         let before = self.q.len();
-        let whole: Vec<f64> = columns.iter().map(|c| dot(c, c).sqrt()).collect();
+        let whole: Vec<f64> = columns.iter().map(|c| norm(c, workers)).collect();
         let mut coordinates = self.take_away(&mut columns, 0, workers);
         let mut added = Vec::with_capacity(columns.len());
         for (k, mut column) in columns.into_iter().enumerate() {
             let mut along = std::mem::take(&mut coordinates[k]);
             let own = std::slice::from_mut(&mut column);
             along.extend(self.take_away(own, before, workers).swap_remove(0));
-            let mut norm = dot(&own[0], &own[0]).sqrt();
+            let mut left = norm(&own[0], workers);
             let mut last = whole[k];
-            while norm <= REPEAT * last && norm > self.dependent * whole[k] {
+            while left <= REPEAT * last && left > self.dependent * whole[k] {
                 let more = self.take_away(own, 0, workers).swap_remove(0);
                 for (along, more) in along.iter_mut().zip(more) {
                     *along += more;
                 }
-                last = norm;
-                norm = dot(&own[0], &own[0]).sqrt();
+                last = left;
+                left = norm(&own[0], workers);
             }
-            let is_new = norm > self.dependent * whole[k];
+            let is_new = left > self.dependent * whole[k];
             if is_new {
-                along.push(norm);
-                self.adopt(column, norm, along);
+                along.push(left);
+                self.adopt(column, left, along, workers);
             }
             added.push(is_new);
         }
@@ -140,14 +140,19 @@ impl Frame {
         }
     }
 
-    fn adopt(&mut self, mut column: Vec<f64>, norm: f64, coordinates: Vec<f64>) {
-        for value in &mut column {
-            *value /= norm;
-        }
+    fn adopt(&mut self, mut column: Vec<f64>, norm: f64, coordinates: Vec<f64>, workers: &Workers) {
+        workers.fill(&mut column, |_, piece| {
+            piece.iter_mut().for_each(|value| *value /= norm);
+        });
         for (z, residual) in self.z.iter_mut().zip(&mut self.residual) {
-            let along = dot(&column, residual);
+            let along = workers.sum(column.len(), |from, to| {
+                dot(&column[from..to], &residual[from..to])
+            });
             z.push(along);
-            subtract(residual, along, &column);
+            workers.fill(residual, |from, piece| {
+                let column = &column[from..from + piece.len()];
+                subtract(piece, along, column);
+            });
         }
         self.q.push(column);
         self.r.push(coordinates);
@@ -194,6 +199,11 @@ impl Frame {
         });
         along
     }
+}
+
+fn norm(column: &[f64], workers: &Workers) -> f64 {
+    let part = |from: usize, to: usize| dot(&column[from..to], &column[from..to]);
+    workers.sum(column.len(), part).sqrt()
 }
 
 fn dot(a: &[f64], b: &[f64]) -> f64 {

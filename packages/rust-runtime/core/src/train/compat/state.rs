@@ -151,7 +151,7 @@ fn settle_doubts(
         let variable = &prepared.variables[block.variable];
         for (k, side) in block.sides.iter_mut().enumerate() {
             if side.linear_is_doubtful(least) {
-                let mut column = group.values.column(k, prepared.length());
+                let mut column = group.values.column(k, prepared.length(), workers);
                 for (p, x) in column.iter_mut().zip(&variable.values) {
                     *p *= x - variable.centre;
                 }

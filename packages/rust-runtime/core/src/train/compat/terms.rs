@@ -15,8 +15,11 @@ impl Pass<'_> {
             return self.prepared.root_weights.clone();
         };
         let parent = self.values(made.parent);
-        made.factor
-            .column(&parent, &self.prepared.variables[made.variable])
+        made.factor.column(
+            &parent,
+            &self.prepared.variables[made.variable],
+            self.workers,
+        )
     }
 
     pub(super) fn variables(&self, term: usize) -> Vec<usize> {
@@ -87,7 +90,9 @@ impl Pass<'_> {
         let Some(chain) = &mut self.chain else {
             return true;
         };
-        let mut columns = factors.iter().map(|f| f.column(&parent, variable));
+        let mut columns = factors
+            .iter()
+            .map(|f| f.column(&parent, variable, self.workers));
         let before = chain.len();
         chain.push(columns.by_ref().take(1).collect(), self.workers);
         let left = columns
@@ -112,7 +117,7 @@ impl Pass<'_> {
             if k >= n_terms && !self.weighted {
                 continue;
             }
-            let column = factor.column(&parent, variable);
+            let column = factor.column(&parent, variable, self.workers);
             if k < n_terms {
                 let term = self.basis.push(found.parent, variable, factor);
                 self.made.push(Made {
