@@ -60,6 +60,8 @@ _ELSEWHERE = {
     *(("implemented", "in"), ("found", "in"), ("provided", "by"), ("exists", "in")),
     *(("comes", "from"), ("come", "from"), ("came", "from"), ("stems", "from")),
 }
+# A sentence that opens with one of these, as a summary does, speaks of us.
+_TAKES_OVER = word_set("replaces supersedes succeeds extends complements reproduces mimics beats")
 _SEND = word_set("see try prefer consider")
 
 
@@ -97,6 +99,8 @@ def owner(reading: Reading, clause: Clause, inherited: Owner) -> Owner:
         return "other"
     if _with_another(reading, clause, others):
         return "other"
+    if clause.start == 0 and reading.low(0) in _TAKES_OVER:
+        return ""
     if any(m.start < limit for m in others) and not _compared(reading, clause):
         lent = _enabled(reading, clause, ours, limit) or _here_too(reading, clause)
         return "ours" if lent else "other"
@@ -107,7 +111,8 @@ def owner(reading: Reading, clause: Clause, inherited: Owner) -> Owner:
         return "other"
     if first in _PRONOUNS or both_of or clause.link in ("which", "who", "that", "and", "because"):
         return inherited
-    if verb is not None and not ours and foreign_name(reading, clause.start, verb):
+    data = _kind_of_data(reading, clause.start + 1)
+    if verb is not None and not ours and not data and foreign_name(reading, clause.start, verb):
         return "other"
     return ""
 
