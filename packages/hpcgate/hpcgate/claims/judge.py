@@ -199,7 +199,7 @@ class Judge:
         if not unit.after.strip():
             return False
         if answer(self.lexicon, unit.after) in ("deny", "plan"):
-            return True
+            return not _BUT_GIVEN.match(unit.after)
         below = sentences(unit.after)
         found: list[Status] = []
         earlier: list[Said] = []
@@ -288,7 +288,9 @@ _BUT_GIVEN = re.compile(
     r"[^.!?]{0,20}\b(?:one|them|some)\b"
     r"|\W*no\b[^.!?]{0,20}\bbut\b,? (?:if|when|where|once)\b"
     r"(?![^.!?]*\b(?:not|never|ignored|idle|nothing|another|other)\b)"
-    r"[^.!?]{0,60}\b(?:use[sd]?|takes?|runs?|works?|moves?|helps?)\b",
+    r"[^.!?]{0,60}\b(?:use[sd]?|takes?|runs?|works?|moves?|helps?)\b"
+    r"|\W*no\b[^.!?]{0,20}\bbut\b(?![^.!?]*\b(?:not|never|no|ignored|nothing|another|other)\b)"
+    r"[^.!?]{0,60}\b(?:with|on|through|via) (?:one|it|them|some)\b",
     re.IGNORECASE,
 )
 # What something would take is not there.

@@ -62,6 +62,9 @@ _ELSEWHERE = {
 }
 # A sentence that opens with one of these, as a summary does, speaks of us.
 _TAKES_OVER = word_set("replaces supersedes succeeds extends complements reproduces mimics beats")
+_BOUNDS = word_set("limit limits limitation restriction restrictions")
+# "Our site" is where somebody works, and "of our site" whose module that is.
+_EMPLOYERS = word_set("site centre center university institute lab group department company")
 _SEND = word_set("see try prefer consider")
 
 
@@ -109,6 +112,8 @@ def owner(reading: Reading, clause: Clause, inherited: Owner) -> Owner:
     first = reading.low(clause.start)
     if first in _RELATIVES and any(m.end + 1 == clause.start for m in reading.group("others")):
         return "other"
+    if first in _PRONOUNS and reading.low(clause.start + 1) in _BOUNDS:
+        return ""  # "That limit does not apply here."
     if first in _PRONOUNS or both_of or clause.link in ("which", "who", "that", "and", "because"):
         return inherited
     data = _kind_of_data(reading, clause.start + 1)
@@ -211,6 +216,8 @@ def _set_aside(reading: Reading, match: Match) -> bool:
     """Whether our name only stands in a comparison, or is that of others: `a code called MARS`."""
     if reading.low(match.start - 1) in ("called", "named") and match.end == match.start + 1:
         return reading.low(match.start) == "mars"
+    if reading.low(match.start - 1) in ("of", "at") and reading.low(match.start) == "our":
+        return reading.low(match.end) in _EMPLOYERS
     return any(
         reading.low(i) in _AGAINST
         for i in (match.start - 1, match.start - 2)
