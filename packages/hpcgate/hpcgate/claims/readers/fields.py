@@ -51,7 +51,6 @@ _GENERIC = frozenset(
         "stability",
         "compatibility",
         "versioning",
-        "support",
         "guarantee",
         "promise",
         "state",
