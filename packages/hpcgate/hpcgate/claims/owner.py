@@ -116,7 +116,7 @@ def owner(reading: Reading, clause: Clause, inherited: Owner) -> Owner:
         return ""  # "That limit does not apply here."
     if first in _PRONOUNS or both_of or clause.link in ("which", "who", "that", "and", "because"):
         return inherited
-    data = _kind_of_data(reading, clause.start + 1)
+    data = first in _DATA or _kind_of_data(reading, clause.start + 1)
     if verb is not None and not ours and not data and foreign_name(reading, clause.start, verb):
         return "other"
     return ""
