@@ -9,7 +9,9 @@ import gc
 import os
 import subprocess
 import sys
+from importlib.machinery import SOURCE_SUFFIXES, FileFinder, SourceFileLoader
 from pathlib import Path
+from types import CodeType
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "packages" / "hpcgate"
@@ -19,9 +21,35 @@ NEEDED = (
 MARKER = "HPC_CLAIMS_REEXECUTED"
 
 
+class KeepsBytecode(SourceFileLoader):
+    """Keep bytecode in the user's cache folder where none may be written beside the sources.
+
+    Python checks it against the source as it always does; no result of the gate is in it.
+    """
+
+    def get_code(self, fullname: str) -> CodeType | None:
+        """Return the code of a module, compiled only if its source is new."""
+        kept = sys.dont_write_bytecode, sys.pycache_prefix
+        base = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+        sys.dont_write_bytecode, sys.pycache_prefix = False, str(base / "mars-earth" / "bytecode")
+        try:
+            return super().get_code(fullname)
+        finally:
+            sys.dont_write_bytecode, sys.pycache_prefix = kept
+
+
+def finder(folder: str) -> FileFinder:
+    """Return what finds the modules of this checkout; other folders keep their own."""
+    if not Path(folder).is_relative_to(PACKAGE):
+        raise ImportError(folder)
+    return FileFinder(folder, (KeepsBytecode, SOURCE_SUFFIXES))
+
+
 def main() -> int:
     """Run the gate here, or in an interpreter of the checkout that has its libraries."""
     sys.path.insert(0, str(PACKAGE))
+    if sys.dont_write_bytecode and sys.pycache_prefix is None:
+        sys.path_hooks.insert(0, finder)
     # A run is short: what it would collect is freed at its end.
     gc.disable()
     arguments = sys.argv[1:]

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from hpcgate.claims import check, gate
-from hpcgate.claims.memory import Memory, cache_folder
+from hpcgate.claims import check, gate, lexicon
+from hpcgate.claims.memory import Memory, cache_folder, prepared
 from hpcgate.claims.model import Finding
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -105,6 +105,34 @@ def test_the_folder_follows_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     monkeypatch.setenv("XDG_CACHE_HOME", "here")
     monkeypatch.setenv("HOME", "/home/someone")
     assert cache_folder() == Path("/home/someone/.cache/mars-earth")
+
+
+def test_prepared_words_are_those_of_the_file(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What is kept is used for the same words only, and never when it is damaged."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert prepared(checkout, str, lambda: "first") == "first"
+    assert prepared(checkout, str, lambda: "second") == "first"
+    assert prepared(checkout, int, lambda: 2) == 2
+    with (checkout / "packaging" / "claims.yaml").open("a", encoding="utf-8") as words:
+        words.write("# One more line.\n")
+    assert prepared(checkout, str, lambda: "third") == "third"
+    (kept,) = (tmp_path / "cache" / "mars-earth").iterdir()
+    for damage in (b"", b"\xff\xfe\n", kept.read_bytes()[:-3]):
+        kept.write_bytes(damage)
+        assert prepared(checkout, str, lambda: "again") == "again"
+
+
+def test_kept_words_judge_as_fresh_ones(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A lexicon from the cache folder finds what one from the file finds."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert lexicon.load(checkout).may_speak(CLAIM)
+    lexicon._load.cache_clear()
+    assert lexicon.load(checkout).may_speak(CLAIM)
+    assert _found(checkout) == ["loud.md"]
 
 
 def test_a_finding_is_no_silence() -> None:

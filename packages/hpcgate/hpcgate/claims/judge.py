@@ -199,7 +199,7 @@ class Judge:
         if not unit.after.strip():
             return False
         if answer(self.lexicon, unit.after) in ("deny", "plan"):
-            return True
+            return not _BUT_GIVEN.match(unit.after)
         below = sentences(unit.after)
         found: list[Status] = []
         earlier: list[Said] = []
@@ -235,10 +235,13 @@ class Judge:
 
     def _acts(self, reading: Reading, clause: Clause) -> bool:
         """Whether a clause has a verb that says what something does."""
+        told = range(clause.start, clause.end)
+        if reading.low(clause.start) == "use" and any(reading.low(i) == "instead" for i in told):
+            return True
         return any(
             (reading.is_finite(i) and reading.low(i) not in _STATES)
             or (reading.low(i) in ("is", "are") and reading.low(i + 1) in _TAKEN)
-            for i in range(clause.start + 1, clause.end)
+            for i in told[1:]
         )
 
     def _acts_at_all(self, reading: Reading) -> bool:
@@ -282,7 +285,12 @@ _WHY = re.compile(
 # "No, but give it one and ..." says that it is of use.
 _BUT_GIVEN = re.compile(
     r"\W*no\b[^.!?]{0,20}\bbut\b[^.!?]{0,40}\b(?:give|lend|hand|find|take|use|offer|with)\b"
-    r"[^.!?]{0,20}\b(?:one|them|some)\b",
+    r"[^.!?]{0,20}\b(?:one|them|some)\b"
+    r"|\W*no\b[^.!?]{0,20}\bbut\b,? (?:if|when|where|once)\b"
+    r"(?![^.!?]*\b(?:not|never|ignored|idle|nothing|another|other)\b)"
+    r"[^.!?]{0,60}\b(?:use[sd]?|takes?|runs?|works?|moves?|helps?)\b"
+    r"|\W*no\b[^.!?]{0,20}\bbut\b(?![^.!?]*\b(?:not|never|no|ignored|nothing|another|other)\b)"
+    r"[^.!?]{0,60}\b(?:with|on|through|via) (?:one|it|them|some)\b",
     re.IGNORECASE,
 )
 # What something would take is not there.

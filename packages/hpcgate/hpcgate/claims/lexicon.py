@@ -13,6 +13,8 @@ from typing import Literal
 from pydantic import Field
 
 from hpcgate.claims.first_look import FirstLook
+from hpcgate.claims.memory import prepared
+from hpcgate.claims.model import PATH
 from hpcgate.claims.phrases import Phrases
 from hpcgate.claims.words import Match, Word, split_words
 from hpcgate.errors import GateError
@@ -20,7 +22,6 @@ from hpcgate.facts import FactModel, check_model, read_yaml
 
 __all__ = ["PATH", "Exemption", "LevelText", "Lexicon", "Suppression", "Term", "load"]
 
-PATH = "packaging/claims.yaml"
 Phrase = str
 
 
@@ -306,8 +307,11 @@ def _verb_forms(verbs: tuple[str, ...]) -> set[str]:
 
 
 @lru_cache(maxsize=4)
-def _load(path: Path, _stamp: int) -> Lexicon:
-    return Lexicon(check_model(Words, read_yaml(path), PATH))
+def _load(root: Path, _stamp: int) -> Lexicon:
+    """Return the words as they were prepared before by the same code, or prepare them."""
+    return prepared(
+        root, Lexicon, lambda: Lexicon(check_model(Words, read_yaml(root / PATH), PATH))
+    )
 
 
 def load(root: Path) -> Lexicon:
@@ -321,4 +325,4 @@ def load(root: Path) -> Lexicon:
     path = root / PATH
     if not path.is_file():
         raise GateError(f"{path}: missing", hint="restore it from version control")
-    return _load(path, path.stat().st_mtime_ns)
+    return _load(root, path.stat().st_mtime_ns)

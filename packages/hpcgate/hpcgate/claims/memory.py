@@ -5,24 +5,33 @@ Most files of a checkout hold no claim. Their digests lie in the user's cache fo
 everything that could change the verdict: the code of the gate, its words, and the versions of the
 parsers. A digest is made of the very bytes that were judged and of the file's name. A memory that
 is missing, damaged or of another key is empty; whatever is not in it is read.
+
+Beside it lie the words as the gate uses them, which hold no verdict: they are the file of words,
+read, checked and taken apart. They too are made anew when the code or the file is another.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import pickle
 import sys
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 import markdown_it
+import pydantic
 import ruamel.yaml
 
-from hpcgate.claims.lexicon import PATH
+from hpcgate.claims.model import PATH
 from hpcgate.repo import write_text
 
-__all__ = ["Memory", "cache_folder", "digest_of"]
+__all__ = ["Memory", "cache_folder", "digest_of", "prepared"]
+
+Made = TypeVar("Made")
 
 _HEAD = "mars-earth claims memory 1"
 
@@ -83,8 +92,32 @@ def digest_of(name: str, raw: bytes) -> str:
     return hashlib.sha256(name.encode("utf-8", "surrogateescape") + b"\0" + raw).hexdigest()
 
 
+def prepared(root: Path, kind: type[Made], make: Callable[[], Made]) -> Made:
+    """Return what `make` makes of the words of a checkout, from the cache folder if it lies there.
+
+    Whoever can write to that folder can make the gate run code, as with Python's own bytecode.
+    """
+    folder = cache_folder()
+    if folder is None:
+        return make()
+    path, key = folder / "claims-words.pickle", _key(root, strict=False)
+    # Whatever is wrong with the file, the words can be made again.
+    with suppress(Exception):
+        head, body = path.read_bytes().split(b"\n", 1)
+        if head.decode() == key and isinstance(found := pickle.loads(body), kind):
+            return found
+    made = make()
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder, delete=False) as stream:
+            stream.write(key.encode() + b"\n" + pickle.dumps(made))
+        os.replace(stream.name, path)
+    return made
+
+
 def _key(root: Path, strict: bool) -> str:
-    versions = (sys.version, markdown_it.__version__, ruamel.yaml.__version__, str(strict))
+    parsers = (markdown_it.__version__, ruamel.yaml.__version__, pydantic.VERSION)
+    versions = (sys.version, *map(str, parsers), str(strict))
     whole = hashlib.sha256("\0".join(versions).encode())
     for path in sorted(Path(__file__).parent.rglob("*.py")):
         whole.update(path.read_bytes())

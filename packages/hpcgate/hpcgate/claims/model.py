@@ -6,8 +6,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["RULES", "Claim", "Document", "Finding", "Problem", "Row", "Unit"]
+__all__ = ["PATH", "RULES", "Claim", "Document", "Finding", "Problem", "Row", "Unit"]
 
+# Where the words of the gate lie in a checkout.
+PATH = "packaging/claims.yaml"
 Kind = Literal["prose", "heading", "code", "row", "field"]
 
 RULES = {

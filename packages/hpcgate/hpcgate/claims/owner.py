@@ -60,6 +60,11 @@ _ELSEWHERE = {
     *(("implemented", "in"), ("found", "in"), ("provided", "by"), ("exists", "in")),
     *(("comes", "from"), ("come", "from"), ("came", "from"), ("stems", "from")),
 }
+# A sentence that opens with one of these, as a summary does, speaks of us.
+_TAKES_OVER = word_set("replaces supersedes succeeds extends complements reproduces mimics beats")
+_BOUNDS = word_set("limit limits limitation restriction restrictions")
+# "Our site" is where somebody works, and "of our site" whose module that is.
+_EMPLOYERS = word_set("site centre center university institute lab group department company")
 _SEND = word_set("see try prefer consider")
 
 
@@ -97,6 +102,8 @@ def owner(reading: Reading, clause: Clause, inherited: Owner) -> Owner:
         return "other"
     if _with_another(reading, clause, others):
         return "other"
+    if clause.start == 0 and reading.low(0) in _TAKES_OVER:
+        return ""
     if any(m.start < limit for m in others) and not _compared(reading, clause):
         lent = _enabled(reading, clause, ours, limit) or _here_too(reading, clause)
         return "ours" if lent else "other"
@@ -105,9 +112,12 @@ def owner(reading: Reading, clause: Clause, inherited: Owner) -> Owner:
     first = reading.low(clause.start)
     if first in _RELATIVES and any(m.end + 1 == clause.start for m in reading.group("others")):
         return "other"
+    if first in _PRONOUNS and reading.low(clause.start + 1) in _BOUNDS:
+        return ""  # "That limit does not apply here."
     if first in _PRONOUNS or both_of or clause.link in ("which", "who", "that", "and", "because"):
         return inherited
-    if verb is not None and not ours and foreign_name(reading, clause.start, verb):
+    data = first in _DATA or _kind_of_data(reading, clause.start + 1)
+    if verb is not None and not ours and not data and foreign_name(reading, clause.start, verb):
         return "other"
     return ""
 
@@ -206,6 +216,8 @@ def _set_aside(reading: Reading, match: Match) -> bool:
     """Whether our name only stands in a comparison, or is that of others: `a code called MARS`."""
     if reading.low(match.start - 1) in ("called", "named") and match.end == match.start + 1:
         return reading.low(match.start) == "mars"
+    if reading.low(match.start - 1) in ("of", "at") and reading.low(match.start) == "our":
+        return reading.low(match.end) in _EMPLOYERS
     return any(
         reading.low(i) in _AGAINST
         for i in (match.start - 1, match.start - 2)

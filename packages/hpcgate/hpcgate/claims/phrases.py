@@ -149,7 +149,7 @@ class Phrases:
         self, phrases: Iterable[tuple[str, str]], classes: Mapping[str, Sequence[str]]
     ) -> None:
         self._phrases = tuple(phrases)
-        self._classes = classes
+        self._parser = parser_of(classes)
         # Phrases are parsed when the first sentence comes to them.
         self._opening: Moves | None = None
         self._begin: dict[str, _State | None] = {}
@@ -190,10 +190,9 @@ class Phrases:
     def _start(self, word: Word) -> _State | None:
         """Return what a first word leads to."""
         if self._opening is None:
-            parser = parser_of(self._classes)
             self._opening = {}
             for key, phrase in self._phrases:
-                _add(self._opening, _Place(key, parser.parse(phrase), 0, None).moves()[0])
+                _add(self._opening, _Place(key, self._parser.parse(phrase), 0, None).moves()[0])
         if len(self._begin) > _KEPT:
             self._begin.clear()
         return self._state(_taken(self._opening, word))

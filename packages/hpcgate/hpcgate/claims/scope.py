@@ -184,7 +184,13 @@ def _prepositional(reading: Reading, clause: Clause, match: Match) -> Iterator[t
         return
     if reading.low(match.start) == "without" and _as_well(reading, match.end, clause.end):
         return
-    yield match.end, _boundary(reading, clause, match.end)
+    stop = _boundary(reading, clause, match.end)
+    # "One for those without it and one for those with it": the second is not without it.
+    for place in range(match.end, stop - 1):
+        if reading.low(place) == "and" and reading.low(place + 1) in ("one", "another"):
+            stop = place
+            break
+    yield match.end, stop
 
 
 def _as_well(reading: Reading, start: int, end: int) -> bool:

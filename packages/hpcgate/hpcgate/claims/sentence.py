@@ -104,7 +104,8 @@ def _self_denied(match: Match, reading: Reading) -> bool:
         return True
     denials = reading.lexicon.denials.get(match.key)
     return denials is not None and any(
-        found.end <= match.start or found.start >= match.end
+        (found.end <= match.start or found.start >= match.end)
+        and reading.low(found.start - 1) not in _NO_MORE
         for found in denials.find(reading.words)
     )
 
@@ -228,6 +229,7 @@ def _only_compares(reading: Reading, clause: Clause) -> bool:
 
 
 _CHANGES = word_set("change changes vary varies break breaks move moves")
+_NO_MORE = word_set("longer never not")
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _OPEN = word_set("not never nobody unknown unclear open undecided unmeasured question")
 _YOU = word_set("and you we if when it to can must replay pymars")

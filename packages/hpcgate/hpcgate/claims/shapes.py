@@ -90,7 +90,7 @@ def row_claims(judge: Judge, unit: Unit) -> list[Claim]:
             Unit(named, unit.line, leads=unit.leads, headings=unit.headings, after=columns[0][1])
         )
     for (header, cell), reply in zip(columns, replies, strict=True):
-        if reply == "deny" and _COPIED.fullmatch(header):
+        if (reply == "deny" or cell.strip() == "0") and _COPIED.fullmatch(header):
             claims.append(Claim(_SHARED, "no-copy", " | ".join(cells), 0))
         if reply in ("deny", "plan"):
             continue
@@ -237,7 +237,10 @@ _STATE = re.compile(
     r"\b(?:state|status|stab(?:ility|le)|frozen|versioned|promised?|guarantee[sd]?|support(?:ed)?|availab(?:ility|le)|implemented|works)\b",
     re.I,
 )
-_COPIED = re.compile(r"\W*(?:is )?(?:copied|cop(?:y|ies))(?: made)?\W*", re.I)
+_COPIED = re.compile(
+    r"\W*(?:is |are |number of )?(?:copied|cop(?:y|ies))(?: (?:made|needed|taken|per \w+))?\W*",
+    re.I,
+)
 # Under such a head a yes says that a level is implemented.
 _REACHED = re.compile(
     r"\b(?:implemented|reached|met|achieved|satisfied|attained|passed|fulfilled|complete[d]?)\b",

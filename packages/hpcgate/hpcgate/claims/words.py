@@ -253,6 +253,8 @@ def _number_readings(low: str) -> Iterator[str]:
         yield "<num>"
     elif unit in ("x", "×"):
         yield "<times>"
+    elif unit == "%":
+        yield "<percent>"
     elif unit in ("ms", "us", "ns", "s"):
         yield "<ms>"
     elif unit in ("k", "m") and above_one:

@@ -18,7 +18,8 @@ __all__ = ["SUFFIXES", "read"]
 _SLASHES = re.compile(r"\s*(?://[/!]?|/\*[*!]?|\*/|\*(?=\s|$))\s?(?P<text>.*?)(?:\*/)?$")
 # Instructions to a tool, not prose: `//go:build`, `// +build`, `// eslint-disable`.
 _TOOL = re.compile(r"\s*//\s?(?:go:|\+build|eslint|@ts-|nolint|prettier|clang-format)")
-_DOC = re.compile(r"\s*//[/!]\s?(?P<text>.*?)$")
+# In Rust a comment inside a body speaks to whoever changes the body; one at the margin is prose.
+_DOC = re.compile(r"(?:\s*//[/!]|//(?=[^/!]|$))\s?(?P<text>.*?)$")
 _HASH = re.compile(r"\s*#['!]?\s?(?P<text>.*)$")
 _STYLES = {
     ".rs": _DOC,
@@ -28,6 +29,7 @@ _STYLES = {
 _TRIPLE = re.compile(r'^"""(?P<text>.*?)"""', re.MULTILINE | re.DOTALL)
 _LEVEL = re.compile(r"\bH[0-4]\b|\(evidence: ")
 _OURS = re.compile(r"\b(?:pymars|mars[-_])")
+_NAMED = re.compile(r"([A-Z]\w*[a-z]\w*) (?=[a-z]+s )")
 SUFFIXES = tuple(_STYLES)
 
 
@@ -68,8 +70,16 @@ def _units(text: str, style: re.Pattern[str], hint: Hint) -> Iterator[Unit]:
             start = start if block else number
             block.append(match["text"])
         elif block:
-            whole = "\n".join(block)
-            if hint(whole) or _LEVEL.search(whole):
+            whole = _said_of("\n".join(block), row)
+            if not whole.startswith("SAFETY:") and (hint(whole) or _LEVEL.search(whole)):
                 for unit in markdown.units(whole, start - 1, docstring=True):
                     yield replace(unit, near=f"{unit.near}\n{whole}")
             block = []
+
+
+def _said_of(text: str, below: str) -> str:
+    """Return a comment that opens with the name of what it stands above, as in Go, without it."""
+    match = _NAMED.match(text)
+    if match is None or not re.search(rf"\b{match[1]}\b", below):
+        return text
+    return f"It {text[match.end() :]}"
