@@ -227,9 +227,7 @@ def test_a_room_that_does_not_start_says_so(definitions: Path, here: Any) -> Non
         pass
 
 
-def test_a_folder_that_is_no_room_of_a_session_is_left_alone(
-    definitions: Path, here: Any
-) -> None:
+def test_a_folder_that_is_no_room_of_a_session_is_left_alone(definitions: Path, here: Any) -> None:
     other = definitions / "build" / "rooms" / "here-room-notes-of-mine"
     other.mkdir(parents=True)
     with open_room("debian-bookworm", definitions):
