@@ -18,13 +18,17 @@ from hpcgate.repo import find_root
 CHECKOUT = find_root(Path(__file__))
 # What every root of ours holds, as far as the tests use it.
 BASE = ("sh", "env", "cat", "cp", "id", "mkdir", "mv", "rm", "sleep", "touch", "chmod")
-# Replaces every path of the room by that of this machine, and becomes the command.
+# Replaces every path of the room by that of this machine, in words and variables, and becomes the
+# command.
 TRANSLATE = r"""
 import json, os, re, sys
 places = json.loads(sys.argv[1])
 guests = "|".join(sorted(map(re.escape, places), key=len, reverse=True))
 pattern = re.compile(rf"(?<![\w./-])({guests})(?![\w-])")
-words = [pattern.sub(lambda found: places[found[1]], word) for word in sys.argv[2:]]
+def here(text):
+    return pattern.sub(lambda found: places[found[1]], text)
+words = [here(word) for word in sys.argv[2:]]
+os.environ.update({k: here(v) for k, v in os.environ.items() if k not in ("PATH", "PYTHONPATH")})
 os.chdir(places["/work"])
 os.execvp(words[0], words)
 """
