@@ -106,5 +106,5 @@ def test_a_level_has_a_number(text: str, number: int) -> None:
 @pytest.mark.parametrize("text", ["H5", "h0", "H01", "H0\n", ""])
 def test_another_word_is_refused_with_its_place(text: str) -> None:
     """The message names the levels."""
-    with pytest.raises(GateError, match="--assume-evidence.*not a level.*H0, H1, H2"):
+    with pytest.raises(GateError, match=r"--assume-evidence.*not a level.*H0, H1, H2"):
         level_number(text, "--assume-evidence")

@@ -24,7 +24,7 @@ TRANSLATE = r"""
 import json, os, re, sys
 places = json.loads(sys.argv[1])
 guests = "|".join(sorted(map(re.escape, places), key=len, reverse=True))
-pattern = re.compile(rf"(?<![\w./-])({guests})(?![\w-])")
+pattern = re.compile(rf"(?:(?<=file://)|(?<![\w./-]))({guests})(?![\w-])")
 def here(text):
     return pattern.sub(lambda found: places[found[1]], text)
 words = [here(word) for word in sys.argv[2:]]
@@ -42,6 +42,8 @@ class Here:
     def __init__(self, programs: Path) -> None:
         self._programs = programs
         self.networks: list[bool] = []
+        self.variables: dict[str, str] = {}
+        self.cut: tuple[str, ...] = ()  # words that cut the network, where a test asks for that
 
     def program(self, name: str, script: str) -> Path:
         """Let a shell script be a program in the room."""
@@ -53,10 +55,11 @@ class Here:
     def command(self, name: str, view: View, private: Path) -> list[str]:
         self.networks.append(view.network)
         places = {guest: str(host) for host, guest, _ in view.binds}
-        return [sys.executable, "-I", "-S", "-c", TRANSLATE, json.dumps(places)]
+        cut = [] if view.network else self.cut
+        return [*cut, sys.executable, "-I", "-S", "-c", TRANSLATE, json.dumps(places)]
 
     def environment(self, view: View) -> Mapping[str, str]:
-        return {**view.environment, "PATH": str(self._programs)}
+        return {**view.environment, **self.variables, "PATH": str(self._programs)}
 
     def stop(self, name: str) -> None:
         pass

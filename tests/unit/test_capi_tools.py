@@ -158,7 +158,7 @@ def test_a_system_on_which_nothing_installs_it_is_named(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(platform, "system", lambda: "Windows")
-    with pytest.raises(GateError, match="cannot be installed on Windows .*cargo build --release"):
+    with pytest.raises(GateError, match=r"cannot be installed on Windows .*cargo build --release"):
         install.install(root, tmp_path / "prefix")
 
 
@@ -211,7 +211,7 @@ def test_functions_of_another_library_are_named(root: Path, tmp_path: Path) -> N
     library = prefix / "lib" / "libmars_earth.so"
     line = ["cc", "-shared", "-x", "c", "/dev/null", "-o", str(library)]
     subprocess.run(line, check=True)
-    with pytest.raises(GateError, match="library and header differ in .*mars_earth_count@@"):
+    with pytest.raises(GateError, match=r"library and header differ in .*mars_earth_count@@"):
         abi.check(root, prefix)
 
 

@@ -54,7 +54,10 @@ END
 ;;
 *"pip install"*)
     case "$*" in *maturin==1.13.1*) echo 'ERROR: No such version' >&2; exit 1;; esac
-    while [ "$1" ]; do [ "$1" = --prefix ] && mkdir -p "$2/lib/python3.13/site-packages"; shift; done;;
+    while [ "$1" ]; do
+        [ "$1" = --prefix ] && mkdir -p "$2/lib/python3.13/site-packages"
+        shift
+    done;;
 esac
 """
 RUSTUP = 'mkdir -p "$RUSTUP_HOME/toolchains/$3-host/bin"'

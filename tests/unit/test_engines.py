@@ -208,7 +208,7 @@ def test_a_room_over_an_image_runs_its_commands_and_is_closed(
     told = Path(f"{shutil.which('podman')}.run").read_text().splitlines()
     assert f"{given}:/g:ro" in told and "none" in told and "--http-proxy=false" in told
     with (
-        pytest.raises(GateError, match="not clean, it holds .*/echo"),
+        pytest.raises(GateError, match=r"not clean, it holds .*/echo"),
         open_image(podman, definitions, absent=["no-such-tool", "/bin/echo"]),
     ):
         pass

@@ -78,7 +78,8 @@ def test_the_runtime_image_stands_on_two_roots_of_ours(root: Path, script: Scrip
     log = root / "asked"
     script(
         "podman",
-        f'echo "$@" >> {log}\ncase "$*" in *"inspect localhost/mars-earth:"*) exit 1;; esac\n{IMAGE}',
+        f'echo "$@" >> {log}\n'
+        f'case "$*" in *"inspect localhost/mars-earth:"*) exit 1;; esac\n{IMAGE}',
     )
     engine = runtime.build(root, root / WHEEL)
     assert engine.image.startswith("localhost/mars-earth:") and engine.name == "podman"
@@ -193,8 +194,9 @@ COMPOSE = """\
 case "$*" in
 "compose version") echo Docker Compose version v2.30;;
 *" down") touch "$0.down";;
-*" fit "*) head -n 1 "$MARS_EARTH_FOLDER/train.csv" && echo '{}' > "$MARS_EARTH_FOLDER/model.json";;
-*" predict "*) cd "$MARS_EARTH_FOLDER" && [ -e model.json ] && head -n ${LINES:-51} train.csv > predicted.csv;;
+*" fit "*) cd "$MARS_EARTH_FOLDER" && [ -s train.csv ] && echo '{}' > model.json;;
+*" predict "*) cd "$MARS_EARTH_FOLDER" && [ -e model.json ] &&
+    head -n ${LINES:-51} train.csv > predicted.csv;;
 esac
 """
 
@@ -217,14 +219,13 @@ def test_the_service_fits_and_replays_in_the_folder_that_it_is_given(
     assert list((root / "build" / "containers").iterdir()) == []
 
 
-def test_podman_without_its_compose_names_what_installs_it(root: Path, script: Script) -> None:
+def test_podman_without_its_compose_names_what_installs_it(
+    root: Path, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
     program = script("python", "echo 'No module named podman_compose' >&2; exit 1")
-    runtime_python, runtime.sys.executable = runtime.sys.executable, str(program)
-    try:
-        with pytest.raises(GateError, match="no compose program for podman: No module.*podman-com"):
-            runtime.try_compose(Smoke(), root, Container(Launcher("podman", "podman 4"), "x:1"))
-    finally:
-        runtime.sys.executable = runtime_python
+    monkeypatch.setattr(runtime.sys, "executable", str(program))
+    with pytest.raises(GateError, match=r"no compose program for podman: No module.*podman-co"):
+        runtime.try_compose(Smoke(), root, Container(Launcher("podman", "podman 4"), "x:1"))
 
 
 # Systems of others

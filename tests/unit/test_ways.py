@@ -182,7 +182,7 @@ def test_a_build_that_says_nothing_fails_with_its_status(
 ) -> None:
     monkeypatch.setattr(platform, "system", lambda: "Darwin")
     (builders / "cibuildwheel" / "__main__.py").write_text("raise SystemExit(3)\n")
-    with pytest.raises(BuildError, match="cibuildwheel failed: exit 3; see build/logs/wheels.log"):
+    with pytest.raises(BuildError, match=r"cibuildwheel failed: exit 3; see build/logs/wheels.log"):
         build(definitions, project, project.parent / "out")
 
 
@@ -201,5 +201,5 @@ def test_without_cibuildwheel_the_ways_that_need_it_say_so(
         raise ways.metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(ways.metadata, "version", absent)
-    with pytest.raises(GateError, match="cibuildwheel is not installed; it needs Python 3.11"):
+    with pytest.raises(GateError, match=r"cibuildwheel is not installed; it needs Python 3.11"):
         build(definitions, project, project.parent / "out", "official")
