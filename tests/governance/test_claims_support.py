@@ -39,7 +39,7 @@ def test_without_an_assumption_the_ledger_says_what_is_met(checkout: Checkout) -
 
 
 def test_work_is_done_in_another_process_while_this_one_goes_on() -> None:
-    """A process that has threads does it itself, and so does a machine without a second core."""
+    """Where nothing can run beside this process, it does the work itself."""
     beside = can_fork() and (os.cpu_count() or 1) > 1
     with meanwhile(os.getpid) as wait:
         assert (wait() != os.getpid()) is beside
