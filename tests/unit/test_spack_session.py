@@ -58,10 +58,14 @@ python*known_dependencies*) echo '{json.dumps({f"py-{name}": [] for name in WANT
 "info "*) printf 'Variants:\\n    arrow [false]    reads tables%s\\n\\nDependencies:\\n' "$EXTRA";;
 "spec "*--json*) echo '{json.dumps({"spec": {"nodes": NODES}})}';;
 "find --loaded") echo mars-earth@2.0.0;;
-"find "*) ls "$tree" 2> /dev/null | grep -q .;;
+"find "*) [ ! -e "$WORK/forgotten" ] && ls "$tree" 2> /dev/null | grep -q .;;
 "load mars-earth") echo '==> Error: mars-earth matches multiple packages.' >&2; exit 1;;
 "test results "*) cat "$WORK/results";;
-"uninstall "*) [ -n "$STAYS" ] || rm -rf "$tree"/*mars-earth-2.0.0-*;;
+"uninstall "*--all*)
+    case "$STAYS" in
+    '') rm -rf "$tree"/*mars-earth-2.0.0-*;;
+    forgotten) touch "$WORK/forgotten";;
+    esac;;
 *install*mars-earth@1.9.0) mkdir -p "$tree/mars-earth-1.9.0-ccccccc";;
 *install*mars-earth*)
     case "$SPACK_USER_CONFIG_PATH" in
@@ -229,14 +233,24 @@ def test_a_recipe_is_installed_tested_used_and_removed(
             {"FAILS": "ChecksumError: sha256 checksum failed"},
             "install: ChecksumError: sha256 check",
         ),
-        ({"STAYS": "yes"}, "uninstall: "),
+        ({"STAYS": "installed"}, "uninstall: exit 1"),
+        ({"STAYS": "forgotten"}, "nothing-left-behind: mars-earth-2.0.0-aaaaaaa, py-mars-"),
         ({"EXTRA": " on a GPU, with cuda"}, "no-accelerator-in-variants: found "),
         ({"RUFF": "echo 'would reformat package.py' >&2; exit 1"}, "style: would reformat"),
         ({"USED": "Segmentation fault"}, "use-reports: the script printed no report"),
         ({"USED": REPORT.replace("true", "false")}, "fits: "),
         ({"RESULTS": ""}, "spack-test-mars-earth: "),
     ],
-    ids=["install", "left behind", "accelerator", "style", "no report", "failing", "no tests"],
+    ids=[
+        "install",
+        "not removed",
+        "left behind",
+        "accelerator",
+        "style",
+        "no report",
+        "failing",
+        "no tests",
+    ],
 )
 def test_the_first_thing_that_is_wrong_ends_the_session(
     root: Path, run: Callable[..., Smoke], changed: dict[str, str], reason: str
