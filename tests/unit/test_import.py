@@ -63,6 +63,13 @@ def test_public_names_are_there():
     run("import pymars; [getattr(pymars, name) for name in pymars.__all__]; dir(pymars)")
 
 
+def test_dir_names_what_is_public_also_before_it_is_loaded():
+    import pymars
+
+    assert dir(pymars) == sorted(pymars.__all__)
+    assert {"EarthRegressor", "predict_batches"} <= set(dir(pymars))
+
+
 def test_an_unknown_name_is_an_attribute_error():
     import pymars
 
