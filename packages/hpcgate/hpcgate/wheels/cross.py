@@ -29,6 +29,7 @@ class Target:
     rust: str
     builder: str
     room: str
+    tag: str = "manylinux2014"
     provided: bool = False
 
 
@@ -42,6 +43,7 @@ TARGETS = {
         "powerpc64le-unknown-linux-gnu",
         "debian-forky-cross-ppc64el",
         "debian-forky-ppc64el",
+        tag="manylinux_2_28",  # zig has no glibc of 2.17 for it
         provided=True,
     ),
 }
@@ -93,7 +95,7 @@ def build_cross(
         # Its build folder lies in the project, which the room may not write to.
         script = f"cp -r /mnt/project /work/project; cd /work/project; PATH={_TOOLS}:$PATH; "
         done = room.run(
-            f"{script}{line} --compatibility manylinux2014 --out /mnt/out", network=False
+            f"{script}{line} --compatibility {target.tag} --out /mnt/out", network=False
         )
     return done, tools | {pin.partition("==")[0]: pin.partition("==")[2] for pin in pins}
 
