@@ -156,6 +156,7 @@ def _with_progress(replay: BatchReplay, shown: bool) -> Iterator[NDArray[np.floa
     if not shown:
         yield from replay
         return
+    bar: Any
     with click.progressbar(length=replay.n_rows, label="rows", file=sys.stderr) as bar:
         for found in replay:
             yield found

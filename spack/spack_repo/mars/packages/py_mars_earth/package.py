@@ -17,7 +17,7 @@ class PyMarsEarth(PythonPackage):
 
     license("Apache-2.0")
 
-    version("2.0.0", sha256="b7b99c78245b065c25ae1eba97b9e4ca46bdc0dfd73786b517c2cd0c4fe9d2ec")
+    version("2.0.0", sha256="ce9e8c632fb30fa505fe78c7ee18fc0df982ee2dab8da3981a82b1e34efdf0ee")
 
     variant("arrow", default=False, description="Install pyarrow, to pass Arrow tables as input")
     variant("plots", default=False, description="Install Matplotlib, to draw models")
