@@ -17,7 +17,7 @@ class PyMarsEarth(PythonPackage):
 
     license("Apache-2.0")
 
-    version("2.0.0", sha256="ce9e8c632fb30fa505fe78c7ee18fc0df982ee2dab8da3981a82b1e34efdf0ee")
+    version("2.0.0", sha256="ce15ccba2d1dc1fc61aa5ba3f0a8e22563dd77b615e3763b4d1f2477b124ed91")
 
     variant("arrow", default=False, description="Install pyarrow, to pass Arrow tables as input")
     variant("plots", default=False, description="Install Matplotlib, to draw models")
