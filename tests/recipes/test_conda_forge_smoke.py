@@ -251,7 +251,7 @@ def a_plan(target: str) -> dict[str, Any]:
     if target != "linux-64":
         build += ["python", f"cross-python_{target}", "maturin >=1.8,<2"]
     module = "%SP_DIR%/pymars/_core.pyd" if windows else "$SP_DIR/pymars/_core.abi3.so"
-    run = ["numpy >=1.23", "scikit-learn >=1.6", "click >=8.1", "rich >=13"]
+    run = ["numpy >=1.23", "scikit-learn >=1.6", "click >=8.1"]
     return {
         "build": {
             "script": ["set X=1" if windows else "export X=1"],
@@ -305,7 +305,7 @@ def test_a_plan_for_this_machine_crosses_nothing() -> None:
 
 def rendered_by_conda_build(*, solved: bool) -> dict[str, Any]:
     """Return what conda-render writes, with the requirements solved or only filled in."""
-    run = ["click >=8.1", "numpy >=1.23", "python >=3.10,<3.11.0a0", "rich >=13"]
+    run = ["click >=8.1", "numpy >=1.23", "python >=3.10,<3.11.0a0"]
     build = ["cargo-bundle-licenses", "gcc_linux-64 12.*", "rust_linux-64", "sysroot_linux-64"]
     host = ["maturin >=1.8,<2", "pip", "python 3.10.* *_cpython"]
     if solved:
@@ -349,7 +349,7 @@ def test_a_wrong_rendering_is_named(
 
 @pytest.fixture
 def unpacked(tmp_path: Path) -> Path:
-    run = ["python", "numpy >=1.23", "scikit-learn >=1.6", "click >=8.1", "rich >=13"]
+    run = ["python", "numpy >=1.23", "scikit-learn >=1.6", "click >=8.1"]
     depends = [*run, "cpython >=3.10", "_python_abi3_support 1.*"]
     crates = [
         {"package_name": name, "licenses": [{"license": "MIT", "text": "Permission\n"}]}

@@ -135,7 +135,7 @@ BROKEN = [
     ("bounds", GENERATIONS, 'Rust: "1.85.1"', 'Rust: "1.84.0"'),
     ("bounds", GENERATIONS, 'Python: "3.13.1"', 'Python: "3.9.6"'),
     ("bounds", GENERATIONS, 'click: "8.1.8"', 'click: "8.0.1"'),
-    ("bounds", GENERATIONS, '      rich: "14.0.0"\n', ""),
+    ("bounds", GENERATIONS, '      click: "8.1.8"\n', ""),
 ]  # fmt: skip
 
 

@@ -168,7 +168,7 @@ def test_every_requirement_of_the_recipe_is_an_external() -> None:
     needed = site.requirements(facts.load(ROOT).dependencies)
     names = {re.split(r"[<>=]", text)[0] for text in needed}
     assert names == {
-        "maturin", "numpy", "scikit-learn", "click", "rich", "pyarrow", "matplotlib",
+        "maturin", "numpy", "scikit-learn", "click", "pyarrow", "matplotlib",
     }  # fmt: skip
 
 

@@ -234,7 +234,7 @@ def main() -> int:
                 {"name": test.__name__.replace("_", "-"), "passed": passed, "detail": detail}
             )
     versions = {"python": platform.python_version(), "libc": "-".join(platform.libc_ver())}
-    for name in ("mars-earth", "numpy", "scipy", "scikit-learn", "click", "rich"):
+    for name in ("mars-earth", "numpy", "scipy", "scikit-learn", "click"):
         with contextlib.suppress(metadata.PackageNotFoundError):
             versions[name] = metadata.version(name)
     print(json.dumps({"tests": results, "versions": versions, "measurements": MEASUREMENTS}))

@@ -45,7 +45,7 @@ after = {os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd"
          if os.path.exists(f"/proc/self/fd/{fd}")}
 new = {path for path in after - files if not path.startswith("/proc")}
 assert not new, f"opened {new}"
-loaded = [name for name in ("sklearn", "pandas", "pyarrow", "rich", "click", "socket")
+loaded = [name for name in ("sklearn", "pandas", "pyarrow", "click", "socket")
           if name in sys.modules]
 assert not loaded, f"loaded {loaded}"
 x = numpy.ones((4, 1))
@@ -61,6 +61,13 @@ assert set(os.listdir("/proc/self/task")) == threads, "a pool outlived its call"
 
 def test_public_names_are_there():
     run("import pymars; [getattr(pymars, name) for name in pymars.__all__]; dir(pymars)")
+
+
+def test_dir_names_what_is_public_also_before_it_is_loaded():
+    import pymars
+
+    assert dir(pymars) == sorted(pymars.__all__)
+    assert {"EarthRegressor", "predict_batches"} <= set(dir(pymars))
 
 
 def test_an_unknown_name_is_an_attribute_error():

@@ -153,14 +153,14 @@ def predict(
 
 def _with_progress(replay: BatchReplay, shown: bool) -> Iterator[NDArray[np.float64]]:
     """Pass batches on, and show on a terminal how many of the rows they were."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), disable=not shown, transient=True) as progress:
-        task = progress.add_task("rows", total=replay.n_rows)
+    if not shown:
+        yield from replay
+        return
+    bar: Any
+    with click.progressbar(length=replay.n_rows, label="rows", file=sys.stderr) as bar:
         for found in replay:
             yield found
-            progress.advance(task, len(found))
+            bar.update(len(found))
 
 
 @main.command()
@@ -186,29 +186,27 @@ def plot(model: Path, data: Path, output: Path) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def inspect(model: Path, as_json: bool) -> None:
     """Describe a model: features, terms, figures of the fit."""
-    from rich.console import Console
-    from rich.table import Table
-
     from pymars.runtime import inspect as describe
 
     found = describe(model)
     if as_json:
         click.echo(json.dumps(found, indent=2))
         return
-    table = Table("term", *found["responses"])
+    rows = [["term", *found["responses"]]]
     for term in found["terms"]:
-        table.add_row(term["label"], *(f"{value:.7g}" for value in term["coefficients"]))
-    console = Console()
-    console.print(table)
+        rows.append([term["label"], *(f"{value:.7g}" for value in term["coefficients"])])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        click.echo("  ".join(cells).rstrip())
     producer = found["producer"] or {"name": "unknown", "version": "unknown"}
-    console.print(
+    click.echo(
         f"ModelSpec {found['spec_version']} by {producer['name']} {producer['version']}, "
         f"{len(found['features'])} features, {found['n_terms']} terms, "
-        f"degree {found['max_degree']}" + (f", link {found['link']}" if found["link"] else ""),
-        highlight=False,
+        f"degree {found['max_degree']}" + (f", link {found['link']}" if found["link"] else "")
     )
     for name, value in found["fit"].items():
-        console.print(f"{name} {value:.7g}", highlight=False)
+        click.echo(f"{name} {value:.7g}")
 
 
 @main.command()

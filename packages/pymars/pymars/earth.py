@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -539,33 +540,25 @@ class _progress:
 
     def __init__(self, shown: bool) -> None:
         self.shown = shown
+        self.bar: Any = None
 
     def __enter__(self) -> Callable[[int, int, float], None] | None:
-        if not self.shown:
-            return None
-        from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            TextColumn,
-            TimeElapsedColumn,
-        )
+        return self._report if self.shown else None
 
-        self.bar = Progress(
-            TextColumn("growing terms"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("RSq {task.fields[rsq]:.4f}"),
-            TimeElapsedColumn(),
-            console=Console(stderr=True),
-        )
-        self.task = self.bar.add_task("grow", rsq=0.0)
-        self.bar.start()
-        return lambda terms, most, rsq: self.bar.update(
-            self.task, completed=terms, total=most, rsq=rsq
-        )
+    def _report(self, terms: int, most: int, rsq: float) -> None:
+        import click
+
+        if self.bar is None:  # only now is its length known
+            self.bar = click.progressbar(
+                length=most,
+                label="growing terms",
+                show_eta=False,
+                show_pos=True,
+                item_show_func=lambda found: None if found is None else f"RSq {found:.4f}",
+                file=sys.stderr,
+            ).__enter__()
+        self.bar.update(terms - self.bar.pos, rsq)
 
     def __exit__(self, *_: object) -> None:
-        if self.shown:
-            self.bar.stop()
+        if self.bar is not None:
+            self.bar.render_finish()

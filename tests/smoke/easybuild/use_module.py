@@ -157,7 +157,7 @@ def main(vectors: Path) -> int:
         name = test.__name__.replace("_", "-")
         results.append({"name": name, "passed": passed, "detail": detail})
     versions = {"python": platform.python_version(), "libc": "-".join(platform.libc_ver())}
-    for name in ("numpy", "scipy", "scikit-learn", "click", "rich"):
+    for name in ("numpy", "scipy", "scikit-learn", "click"):
         versions[name] = metadata.version(name)
     print(json.dumps({"tests": results, "versions": versions, "measurements": MEASUREMENTS}))
     return 0 if all(result["passed"] for result in results) else 1

@@ -140,7 +140,7 @@ def main(tree: Path, vectors: Path) -> int:
             traceback.print_exc()
         name = test.__name__.replace("_", "-")
         results.append({"name": name, "passed": passed, "detail": detail})
-    names = ("mars-earth", "numpy", "scipy", "scikit-learn", "click", "rich")
+    names = ("mars-earth", "numpy", "scipy", "scikit-learn", "click")
     versions = {"python": platform.python_version(), "libc": "-".join(platform.libc_ver())}
     versions |= {name: metadata.version(name) for name in names}
     print(json.dumps({"tests": results, "versions": versions, "measurements": MEASUREMENTS}))

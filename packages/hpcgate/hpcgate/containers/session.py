@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import platform
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -21,6 +22,7 @@ from hpcgate.errors import GateError
 from hpcgate.evidence import Outcome
 from hpcgate.repo import find_root, write_text
 from hpcgate.smoke import Smoke, conclude, exit_status
+from hpcgate.wheels.checks import fits
 from hpcgate.wheels.project import built_wheels
 
 __all__ = ["PARTS", "main", "run"]
@@ -132,9 +134,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _built(root: Path) -> Path:
-    """Return the wheel of `nox -s wheels`, else the one in `dist/`."""
+    """Return this machine's wheel of `nox -s wheels`, else the one in `dist/`."""
     for wheels in (built_wheels(root), sorted((root / "dist").glob("*.whl"))):
-        found = [path for path in wheels if "-abi3-" in path.name and "musllinux" not in path.name]
+        own = [path for path in wheels if fits(path, platform.machine())]
+        found = [path for path in own if "-abi3-" in path.name]
         if len(found) == 1:
             return found[0]
     raise GateError("no wheel is built yet, or several are", hint="nox -s wheels, or give --wheel")

@@ -125,8 +125,8 @@ def package_problems(unpacked: Path, facts: Facts) -> list[str]:
         problems.append(f"it does not depend on {', '.join(missing)}")
     if bound := [spec for spec in depends if spec.startswith("python_abi ")]:
         problems.append(f"it is bound to one Python: {', '.join(bound)}")
-    if index["license"] != str(release.licence):
-        problems.append(f"its licence is {index['license']}")
+    if (licence := index.get("license", "not said")) != str(release.licence):
+        problems.append(f"its licence is {licence}")
 
     command = f"{release.name} = {release.import_name}.cli:main"
     if command not in link["noarch"].get("entry_points", []):

@@ -16,7 +16,7 @@ pub(crate) fn bounded(threads: usize) -> usize {
     threads.min(available_threads())
 }
 
-/// A pool that with the calling thread makes `threads`, or None where that thread is all there is.
+/// A pool that with the calling thread makes `threads` (H1, not claimed); None: that one alone.
 ///
 /// A pool of its own survives a fork of the caller between calls and starts nothing at import.
 pub(crate) fn beside(threads: usize) -> Option<rayon::ThreadPool> {

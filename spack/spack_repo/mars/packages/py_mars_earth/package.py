@@ -17,7 +17,7 @@ class PyMarsEarth(PythonPackage):
 
     license("Apache-2.0")
 
-    version("2.0.0", sha256="d548535f9f580b73bbdfc816ca5ea3eb580a5c2c4405254205c0f3819701f518")
+    version("2.0.0", sha256="ce15ccba2d1dc1fc61aa5ba3f0a8e22563dd77b615e3763b4d1f2477b124ed91")
 
     variant("arrow", default=False, description="Install pyarrow, to pass Arrow tables as input")
     variant("plots", default=False, description="Install Matplotlib, to draw models")
@@ -36,7 +36,6 @@ class PyMarsEarth(PythonPackage):
         depends_on("py-numpy@1.23:")
         depends_on("py-scikit-learn@1.6:")
         depends_on("py-click@8.1:")
-        depends_on("py-rich@13:")
         depends_on("py-pyarrow@14:", when="+arrow")
         depends_on("py-matplotlib@3.8:", when="+plots")
 
