@@ -232,8 +232,9 @@ def spread(reading: Reading, said: list[Said]) -> None:
         status = lead_status(reading.lexicon, text)
         if status == "deny" and not _bare(reading, before):
             continue
-        if ends_in_not(reading, before) and reading.predicate(clause.start, clause.end):
-            # "It cannot: ..." gives a reason here, not a list.
+        told = reading.predicate(clause.start, clause.end) is not None
+        if told and (ends_in_not(reading, before) or reading.low(before.start) == "there"):
+            # "It cannot: ..." and "There is no need for it: ..." give a reason, not a list.
             continue
         for thing in said:
             if status and thing.match.start >= clause.start and not thing.status:

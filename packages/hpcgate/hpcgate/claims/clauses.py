@@ -227,7 +227,7 @@ def _after_comma(reading: Reading, place: int) -> str:
     names = reading.names
     if reading.low(start) in _PRONOUN or start in names:
         limit = min(start + 7, len(reading.words))
-        if reading.finite(start, limit) is not None:
+        if reading.predicate(start, limit) is not None:
             return ","
     verb = reading.finite(start, min(start + 6, len(reading.words)))
     if verb is not None and _second_clause(reading, place, start, verb):

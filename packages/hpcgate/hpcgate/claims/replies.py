@@ -169,7 +169,10 @@ def _short_denial(reading: Reading) -> bool:
             if match.start in harmless or (name == "transitive" and before & _MODALS):
                 continue
             rest = range(match.end, clause.end)
-            if all(i in support or reading.low(i) in _SMALL for i in rest):
+            if all(
+                i in support or reading.low(i) in _SMALL or reading.low(i)[:1].isdecimal()
+                for i in rest
+            ):
                 return True
     return False
 

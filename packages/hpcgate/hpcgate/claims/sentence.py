@@ -163,7 +163,9 @@ def _unsettled(reading: Reading, clause: Clause) -> bool:
     following = reading.low(clause.start + 1)
     return (
         reading.low(clause.start) == "whether"
-        and following not in ("or", "you", "it")
+        and (
+            following not in ("or", "you", "it") or reading.low(clause.start + 2) in _WOULD
+        )
         and bool(_OPEN & {*lows(reading, clause)})
     )
 
@@ -232,7 +234,8 @@ _CHANGES = word_set("change changes vary varies break breaks move moves")
 _NO_MORE = word_set("longer never not")
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _OPEN = word_set("not never nobody unknown unclear open undecided unmeasured question")
-_YOU = word_set("and you we if when it to can must replay pymars")
+_WOULD = word_set("would could might")
+_YOU = word_set("and caller program client you we if when it to can must replay pymars")
 _TIES = word_set(": ( — which")
 _BY = word_set("on over across under using")
 _ATTACHED = _BY | word_set("a an the one two four eight its several")

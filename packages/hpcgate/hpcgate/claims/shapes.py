@@ -23,6 +23,8 @@ def shows(unit: Unit) -> bool:
     """Whether a row or an example shows something without a word: times, addresses, copies."""
     if unit.kind == "code":
         return _PEERS.search(unit.text) is not None
+    if unit.kind == "field":
+        return bool(unit.leads) and _COPIED.fullmatch(unit.leads[0]) is not None
     if unit.row is None:
         return False
     return len(_durations(unit.row)) > 1 or any(map(_COPIED.fullmatch, unit.row.headers))
@@ -152,6 +154,8 @@ def field_claims(judge: Judge, unit: Unit) -> list[Claim]:
     if key in _PATTERN_KEYS and any(_RULES.search(lead) for lead in unit.leads[1:]):
         return []
     around = " . ".join(unit.leads)
+    if _COPIED.fullmatch(key) and unit.text in _NEVER and _TABLES.search(around):
+        return [Claim(_SHARED, "no-copy", f"{key}: {unit.text}", 0)]
     if not judge.lexicon.terms_in(split_words(f"{key} : {unit.text}"), around) and (
         not _LEVEL.search(unit.text)
     ):
@@ -234,13 +238,15 @@ _USAGE = re.compile(
     re.IGNORECASE,
 )
 _STATE = re.compile(
-    r"\b(?:state|status|stab(?:ility|le)|frozen|versioned|promised?|guarantee[sd]?|support(?:ed)?|availab(?:ility|le)|implemented|works)\b",
+    r"\b(?:state|status|stab(?:ility|le)|frozen|versioned|promised?|guarantee[sd]?|support(?:ed)?|availab(?:ility|le)|compatib(?:ility|le)|implemented|works)\b",
     re.I,
 )
 _COPIED = re.compile(
     r"\W*(?:is |are |number of )?(?:copied|cop(?:y|ies))(?: (?:made|needed|taken|per \w+))?\W*",
     re.I,
 )
+_NEVER = word_set("0 no none never false")
+_TABLES = re.compile(r"\b(?:arrow|pyarrow|polars|tables?|batch(?:es)?|columns?|buffers?|frames?)\b", re.I)
 # Under such a head a yes says that a level is implemented.
 _REACHED = re.compile(
     r"\b(?:implemented|reached|met|achieved|satisfied|attained|passed|fulfilled|complete[d]?)\b",
