@@ -79,6 +79,7 @@ def refer_back(
         alone = clause.end - clause.start <= 2 or reading.low(clause.start) in _ITSELF
         if (
             reply in ("deny", "plan")
+            and not (reply == "plan" and _tells_more(reading, clause))
             and (kind != "deny" or alone)
             and not _says_more(reading, clause)
             and not _own_object(reading, clause)
@@ -90,6 +91,15 @@ def refer_back(
             for thing in said:
                 if thing.match.start >= named and not (levels and thing.declared):
                     thing.status = thing.status or reply
+
+
+def _tells_more(reading: Reading, clause: Clause) -> bool:
+    """Whether a clause tells what comes later by itself: `; later calls go straight to it`."""
+    return (
+        not reading.within("planned", clause)
+        and reading.low(clause.start) == "later"
+        and reading.predicate(clause.start, clause.end) is not None
+    )
 
 
 def _twice(reading: Reading, clause: Clause) -> bool:

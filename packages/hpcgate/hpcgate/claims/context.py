@@ -152,6 +152,8 @@ def _takes_it(head: list[str], ours: bool) -> bool:
     """Whether a clause takes up what was named before: `it will use one`, `they work since 0.3`."""
     if _NEGATIONS & {*head} or not (ours or head[0] in _SUBJECTS):
         return False
+    if "happy" in head and {*head} & {"either", "both", "one", "any"}:
+        return True
     verbs = [i for i, word in enumerate(head) if i and word in _TAKES]
     if not verbs:
         return False

@@ -86,6 +86,7 @@ def owner(reading: Reading, clause: Clause, inherited: Owner) -> Owner:
         and not _made_of(reading, m.start)
         and not (reading.low(m.start) in _LANGUAGES and reading.low(m.end) in _CALLERS)
         and (m.start not in reading.inside_terms or m.end - m.start > 1)
+        and not any(t.start < m.start and m.end <= t.end for t in reading.terms)
         and (
             verb is not None
             or m.end - m.start > 1

@@ -92,6 +92,9 @@ def row_claims(judge: Judge, unit: Unit) -> list[Claim]:
             Unit(named, unit.line, leads=unit.leads, headings=unit.headings, after=columns[0][1])
         )
     for (header, cell), reply in zip(columns, replies, strict=True):
+        if _LASTS.match(cell):
+            said = f"{label} {cell}"
+            claims += judge.prose(Unit(said, unit.line, leads=unit.leads, headings=unit.headings))
         if (reply == "deny" or cell.strip() == "0") and _COPIED.fullmatch(header):
             claims.append(Claim(_SHARED, "no-copy", " | ".join(cells), 0))
         if reply in ("deny", "plan"):
@@ -241,6 +244,8 @@ _STATE = re.compile(
     r"\b(?:state|status|stab(?:ility|le)|frozen|versioned|promised?|guarantee[sd]?|support(?:ed)?|availab(?:ility|le)|compatib(?:ility|le)|implemented|works)\b",
     re.I,
 )
+# Such a cell says something of the label of its row.
+_LASTS = re.compile(r"\W*(?:never|always|kept|frozen|fixed|stable|guaranteed|unchanged)\b \w", re.I)
 _COPIED = re.compile(
     r"\W*(?:is |are |number of )?(?:copied|cop(?:y|ies))(?: (?:made|needed|taken|per \w+))?\W*",
     re.I,
@@ -270,7 +275,7 @@ _UNITS = {
 }  # fmt: skip
 # One of these is none to speak of.
 _COUNT = re.compile(
-    r"\b(?:threads|cores|nodes|ranks|hosts|workers|processes|sockets|jobs|machines|replicas)$", re.I
+    r"\b(?:threads|cores|nodes|ranks|hosts|workers|processes|sockets|jobs|machines|replicas|parallel)$", re.I
 )
 _EXCUSES = ("deny", "plan", "mention", "other")
 # A choice that ends in an error is not there.
