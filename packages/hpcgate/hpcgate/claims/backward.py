@@ -6,10 +6,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from hpcgate.claims.clauses import RELATIVE
 from hpcgate.claims.context import Status, ellipsis
 from hpcgate.claims.lexicon import Lexicon
 from hpcgate.claims.owner import Owner
-from hpcgate.claims.replies import answer, lead_status
+from hpcgate.claims.replies import answer, heading_status, lead_status
 from hpcgate.claims.scope import Clause, Reading, none_without
 from hpcgate.claims.words import Match, Sentence, word_set
 
@@ -54,6 +55,8 @@ def refer_back(
         return
     if clause.link in ("where", "which", "while") and {"used", "to"} <= {*lows(reading, clause)}:
         return  # what was so before
+    if clause.end - clause.start <= _BRIEF and reading.low(clause.end - 1) in RELATIVE:
+        return  # "..., so nobody who": what nobody does comes next.
     if _of_it(reading, clause):
         return  # "None of it needs a licence" denies the licence.
     kind = ellipsis(reading, clause)
@@ -240,6 +243,8 @@ def spread(reading: Reading, said: list[Said]) -> None:
             continue
         text = " ".join(w.text for w in reading.words[before.start : before.end])
         status = lead_status(reading.lexicon, text)
+        if heading_status(reading.lexicon, text) == "mention":
+            status = "mention"
         if status == "deny" and not _bare(reading, before):
             continue
         told = reading.predicate(clause.start, clause.end) is not None
@@ -289,6 +294,7 @@ _GONE = re.compile(
     re.IGNORECASE,
 )
 _ANSWER = 120
+_BRIEF = 3
 HELPERS = word_set("is are was were be been has have had do does did can will may must")
 _LEVEL = re.compile(r"h[0-4]")
 # "There is no way" denies what was named before; "there is no switch" denies a switch.

@@ -26,7 +26,7 @@ _HARD = word_set("; : — ( ) . ? ! [ ] { }")
 _TURN = word_set("but however although though while whereas because")
 _PRONOUN = word_set(
     "it we they you this that these those there i he she everything all nothing both neither "
-    "each one ours yours"
+    "each one ours yours nobody"
 )
 RELATIVE = word_set("which who whose where")
 BE = word_set("is are was were be been being gets get got stays remains stay remain")

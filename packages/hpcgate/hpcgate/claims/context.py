@@ -27,6 +27,7 @@ _IN_VAIN = word_set(
     "not no never nothing none little hardly nowhere neither without pointless useless vain wrong"
     " raises fails error ignored"
 )
+_LONG = 9
 _OBJECTS = word_set("them one it those these both")
 _BEHIND = word_set(
     "if when where since as to for at in on too now anyway just , . and just well gladly"
@@ -114,7 +115,12 @@ def ellipsis(reading: Reading, clause: Clause) -> Status:
     words = [i for i in range(clause.start, clause.end)]
     while words and reading.low(words[-1]) in TAIL:
         words.pop()
-    if not words or len(words) > 9:
+    if len(words) > _LONG:
+        # "But we expect it to run on them as it does on ..." says enough at its beginning.
+        begins = [reading.low(i) for i in words[:_LONG]]
+        ours = clause.link == "but" and bool(reading.within("ours", clause))
+        return "affirm" if ours and _takes_it(begins, ours) else ""
+    if not words:
         return ""
     last = reading.low(words[-1])
     if last in _UNDONE and reading.low(words[-2]) == "not":
@@ -127,7 +133,8 @@ def ellipsis(reading: Reading, clause: Clause) -> Status:
     head = [reading.low(i) for i in words]
     named = bool(reading.within("ours", clause))
     named_here = named or (clause.link == "but" and head[0] in reading.lexicon.parts)
-    if _takes_it(head, named_here):
+    whole = [reading.low(i) for i in range(clause.start, clause.end)]
+    if _takes_it(head, named_here) or (clause.link == "but" and named and _takes_it(whole, named)):
         return "affirm"
     if head[0] in ("it", "they", "one") and head[-1] in _WELCOME and not _left_there(head):
         return "affirm"

@@ -62,7 +62,7 @@ _ELSEWHERE = {
 }
 # A sentence that opens with one of these, as a summary does, speaks of us.
 _TAKES_OVER = word_set("replaces supersedes succeeds extends complements reproduces mimics beats")
-_AMONG = word_set("from between of with to for")
+_AMONG = word_set("from between of with to for on")
 _BOUNDS = word_set("limit limits limitation restriction restrictions")
 # "Our site" is where somebody works, and "of our site" whose module that is.
 _EMPLOYERS = word_set("site centre center university institute lab group department company")

@@ -38,7 +38,12 @@ def judge_sentence(
     things = [(m, reading.lexicon.terms[m.key].number, False) for m in reading.terms]
     things += [(m, level, True) for m, level in declared]
     whose = inherited
-    flipped = False
+    # What is out of scope may stand in the sentence before: the next thing "is not".
+    flipped = (
+        previous is not None
+        and bool(previous.group("predicate"))
+        and all(thing.status == "deny" for thing in before)
+    )
     main = whose
     for clause in reading.clauses:
         inside = [t for t in things if clause.start <= t[0].start < clause.end]
@@ -195,8 +200,9 @@ def _wording(reading: Reading) -> bool:
 
 
 def _cited(reading: Reading) -> bool:
-    """Whether a name with a year says that a quotation is the title of a work."""
-    return any(
+    """Whether a name with a year, or its capitals, say that a quotation is the title of a work."""
+    title = _TITLE.search(" ".join(word.text for word in reading.words))
+    return title is not None or any(
         _YEAR.fullmatch(word.low) and before.text[:1].isupper()
         for before, word in pairwise(reading.words)
     )
@@ -232,6 +238,7 @@ def _only_compares(reading: Reading, clause: Clause) -> bool:
 
 _CHANGES = word_set("change changes vary varies break breaks move moves")
 _NO_MORE = word_set("longer never not")
+_TITLE = re.compile(r"[\"“]\s(?:(?:[A-Z]\w*|a|an|and|at|for|from|in|of|on|the|to|with)\s){3,20}[\"”]")
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _OPEN = word_set("not never nobody unknown unclear open undecided unmeasured question")
 _WOULD = word_set("would could might")

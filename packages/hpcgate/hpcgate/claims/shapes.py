@@ -87,7 +87,8 @@ def row_claims(judge: Judge, unit: Unit) -> list[Claim]:
     ):
         return [Claim(int(level[0][1]), "declared", " | ".join(cells), 0, declared=True)]
     denied = {"deny", "plan"} & set(replies) and "affirm" not in replies
-    if not denied and judge.lead(first) not in ("deny", "plan"):
+    proposed = judge.lead(first) in ("deny", "plan")
+    if not denied and not proposed:
         claims += judge.prose(
             Unit(named, unit.line, leads=unit.leads, headings=unit.headings, after=columns[0][1])
         )
@@ -99,7 +100,7 @@ def row_claims(judge: Judge, unit: Unit) -> list[Claim]:
             claims.append(Claim(_SHARED, "no-copy", " | ".join(cells), 0))
         if reply in ("deny", "plan"):
             continue
-        if not reply and _STATE.search(header) and len(cell.split()) < _SHORT:
+        if not reply and not proposed and _STATE.search(header) and len(cell.split()) < _SHORT:
             said = f"{label}: {header} {cell}"
             claims += judge.prose(Unit(said, unit.line, leads=unit.leads, headings=unit.headings))
         if reply == "affirm" and _STATE.search(header):
@@ -245,7 +246,7 @@ _STATE = re.compile(
     re.I,
 )
 # Such a cell says something of the label of its row.
-_LASTS = re.compile(r"\W*(?:never|always|kept|frozen|fixed|stable|guaranteed|unchanged)\b \w", re.I)
+_LASTS = re.compile(r"\W*(?:never(?! (?:was|were|is|will)\b)|always|kept|frozen|fixed|stable|guaranteed|unchanged)\b \w", re.I)
 _COPIED = re.compile(
     r"\W*(?:is |are |number of )?(?:copied|cop(?:y|ies))(?: (?:made|needed|taken|per \w+))?\W*",
     re.I,
