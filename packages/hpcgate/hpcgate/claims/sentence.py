@@ -17,7 +17,7 @@ from hpcgate.claims.backward import (
     spread,
     take_back,
 )
-from hpcgate.claims.clauses import RELATIVE
+from hpcgate.claims.clauses import NOBODY, RELATIVE
 from hpcgate.claims.context import Status, definition, is_quoted
 from hpcgate.claims.owner import Owner, owner
 from hpcgate.claims.scope import Clause, Reading, denied_spans
@@ -111,6 +111,7 @@ def _self_denied(match: Match, reading: Reading) -> bool:
     return denials is not None and any(
         (found.end <= match.start or found.start >= match.end)
         and reading.low(found.start - 1) not in _NO_MORE
+        and not any(reading.low(i) in NOBODY for i in range(found.start - _NEAR, found.start))
         for found in denials.find(reading.words)
     )
 
@@ -237,6 +238,8 @@ def _only_compares(reading: Reading, clause: Clause) -> bool:
 
 
 _CHANGES = word_set("change changes vary varies break breaks move moves")
+# So far before a denial may stand who is spared: nobody, none.
+_NEAR = 6
 _NO_MORE = word_set("longer never not")
 _TITLE = re.compile(r"[\"“]\s(?:(?:[A-Z]\w*|a|an|and|at|for|from|in|of|on|the|to|with)\s){3,20}[\"”]")
 _YEAR = re.compile(r"(?:19|20)\d\d")
