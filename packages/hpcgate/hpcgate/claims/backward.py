@@ -230,7 +230,10 @@ def lifted(lexicon: Lexicon, asked: Sentence, following: str) -> list[Said]:
 
 def struck(lexicon: Lexicon, heading: str, item: Sentence) -> list[Said]:
     """Read `One-machine limit` in a list of what was removed: an end of the limit is a claim."""
-    if not (_REMOVED.search(heading) and _A_LIMIT.search(item.text)):
+    mended = _MENDED.search(heading) or _MENDED.match(item.text)
+    if not (mended and _ONLY.search(item.text)) and not (
+        _REMOVED.search(heading) and _A_LIMIT.search(item.text)
+    ):
         return []
     limits = lexicon.limits.find(item.words)
     return [Said(Match("a limit that is gone", m.start, m.end), int(m.key), "", "") for m in limits]
@@ -285,11 +288,14 @@ _STUCK = re.compile(
 # A question whether callers must recompile, or whether buffers are copied, asks for no capability.
 _BOUNDARY = "2"
 _REMOVED = re.compile(r"\b(?:removed|dropped|lifted|gone|resolved|fixed)\b", re.IGNORECASE)
+_MENDED = re.compile(r"\W*\bfixe[sd]\b|\W*\b(?:bug ?fixes|fix)\b:?", re.IGNORECASE)
+_ONLY = re.compile(r"\b(?:only|just|nothing but|no more than)\b", re.IGNORECASE)
 _A_LIMIT = re.compile(r"\b(?:limit(?:ation)?|restriction|ceiling|bottleneck|barrier)s?\b", re.I)
 _GONE = re.compile(
     r"^\W*(?:that|this|the|it|those|these)\b[^.!?]{0,40}\b"
     r"(?:went away|(?:is|was|are|were|has been|have been) (?:gone|lifted|removed|dropped|history"
     r"|over|past)|fell|no longer|not any ?more)\b"
+    r"|^\W*only (?:for|after|with|at|when|in)\b[^.!?]{0,30}\bmajor\b"
     r"|^\W*(?:not any ?more|no longer|not since)\b",
     re.IGNORECASE,
 )
@@ -306,5 +312,5 @@ _USED = word_set("used work works run runs combined driven started launched")
 _IT = word_set("it this that these those them which")
 _VALID = word_set("holds hold applies apply true valid here exists exist implemented")
 _NEGATORS = ("determiner", "verbal", "prepositional", "transitive", "predicate")
-_OPENED = word_set("it we there what this they things features currently")
+_OPENED = word_set("it we there what this they things features ideas requests currently")
 _ITSELF = word_set("it they this that these both not none")

@@ -27,7 +27,8 @@ def shows(unit: Unit) -> bool:
         return bool(unit.leads) and _COPIED.fullmatch(unit.leads[0]) is not None
     if unit.row is None:
         return False
-    return len(_durations(unit.row)) > 1 or any(map(_COPIED.fullmatch, unit.row.headers))
+    timed = _durations(unit.row)
+    return len(timed) > 1 or any(_TIMED.search(head) for head, _ in timed) or any(map(_COPIED.fullmatch, unit.row.headers))
 
 
 def _durations(row: Row) -> list[tuple[str, float]]:
@@ -52,7 +53,8 @@ def _ahead(judge: Judge, unit: Unit) -> list[Claim]:
     timed = [(_whose(judge, header), seconds) for header, seconds in _durations(unit.row)]
     ours = [seconds for who, seconds in timed if who == "ours"]
     others = [seconds for who, seconds in timed if who == "other"]
-    if ours and others and min(ours) < max(others):
+    told = any(_TIMED.search(head) for head, _ in _durations(unit.row)) and not others
+    if told or (ours and others and min(ours) < max(others)):
         return [Claim(1, "speed", " | ".join(unit.row.cells), 0)]
     return []
 
@@ -93,8 +95,8 @@ def row_claims(judge: Judge, unit: Unit) -> list[Claim]:
             Unit(named, unit.line, leads=unit.leads, headings=unit.headings, after=columns[0][1])
         )
     for (header, cell), reply in zip(columns, replies, strict=True):
-        if _LASTS.match(cell):
-            said = f"{label} {cell}"
+        if _LASTS.match(cell) or _LASTING.fullmatch(cell):
+            said = f"{label} {cell}" if " " in cell else f"{label}: {header} {cell}"
             claims += judge.prose(Unit(said, unit.line, leads=unit.leads, headings=unit.headings))
         if (reply == "deny" or cell.strip() == "0") and _COPIED.fullmatch(header):
             claims.append(Claim(_SHARED, "no-copy", " | ".join(cells), 0))
@@ -247,9 +249,14 @@ _STATE = re.compile(
 )
 # Such a cell says something of the label of its row.
 _LASTS = re.compile(r"\W*(?:never(?! (?:was|were|is|will)\b)|always|kept|frozen|fixed|stable|guaranteed|unchanged)\b \w", re.I)
+_LASTING = re.compile(r"\W*(?:stable|frozen|guaranteed|fixed|unchanged)\W*", re.I)
 _COPIED = re.compile(
-    r"\W*(?:is |are |number of )?(?:copied|cop(?:y|ies))(?: (?:made|needed|taken|per \w+))?\W*",
+    r"\W*(?:is |are |number of )?(?:copied|cop(?:y|ies)|(?:extra|additional) (?:memory|copies))(?: (?:made|needed|taken|per \w+))?\W*",
     re.I,
+)
+# What stands under such a head was measured with a clock.
+_TIMED = re.compile(
+    r"\b(?:wall|run|fit|fitting|prediction|training|scoring|replay)[ -]?(?:clock )?time\b", re.I
 )
 _NEVER = word_set("0 no none never false")
 _TABLES = re.compile(r"\b(?:arrow|pyarrow|polars|tables?|batch(?:es)?|columns?|buffers?|frames?)\b", re.I)
