@@ -52,6 +52,11 @@ class FirstLook:
             for word in rarest:
                 self._beside.setdefault(word, set()).add(tuple(others))
             self._vocabulary.update(*needs)
+        # One of these is needed beside a word, whatever the phrase; None where it stands alone.
+        self._next: dict[str, Need | None] = {
+            word: frozenset(w for needs in found for w in needs[0]) if all(found) else None
+            for word, found in self._beside.items()
+        }
         self._meanings = _Meanings(self._vocabulary)
 
     def may_hold(self, text: str) -> bool:
@@ -62,6 +67,9 @@ class FirstLook:
             return False
         held.add("path")
         for word in held & self._beside.keys():
+            following = self._next[word]
+            if following is not None and following.isdisjoint(held):
+                continue
             for needs in self._beside[word]:
                 for need in needs:
                     if need.isdisjoint(held):

@@ -24,11 +24,12 @@ def shows(unit: Unit) -> bool:
     if unit.kind == "code":
         return _PEERS.search(unit.text) is not None
     if unit.kind == "field":
-        return bool(unit.leads) and _COPIED.fullmatch(unit.leads[0]) is not None
+        return unit.text in _NEVER and any(map(_COPIED.fullmatch, unit.leads[:1]))
     if unit.row is None:
         return False
     timed = _durations(unit.row)
-    return len(timed) > 1 or any(_TIMED.search(head) for head, _ in timed) or any(map(_COPIED.fullmatch, unit.row.headers))
+    measured = len(timed) > 1 or any(_TIMED.search(head) for head, _ in timed)
+    return measured or any(map(_COPIED.fullmatch, unit.row.headers))
 
 
 def _durations(row: Row) -> list[tuple[str, float]]:
