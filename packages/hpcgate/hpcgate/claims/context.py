@@ -16,7 +16,8 @@ Status = Literal["", "deny", "plan", "other", "mention", "affirm"]
 _AUXILIARY = word_set("does do can is are has have will did")
 TAIL = word_set("too also now so it both already that . ! , as well likewise ) ; them this — and")
 _WELCOME = word_set(
-    "helps help works honoured respected obeyed used supported welcome there fine possible accepted taken exploited useful"
+    "helps help works honoured respected obeyed used supported welcome there fine possible accepted"
+    " taken exploited useful"
     " helpful recommended"
 )
 _NEGATIONS = word_set("not no never none neither nor cannot without")

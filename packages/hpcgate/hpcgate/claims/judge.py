@@ -48,7 +48,7 @@ class Judge:
         said = "\n".join((unit.text, *unit.leads[:1], *(unit.row.headers if unit.row else ())))
         if not self.lexicon.may_claim(said) and not _LEVEL.search(said) and not shows(unit):
             return []
-        if unit.behind and self.rejects(unit.behind) or _ABSENT.match(unit.text):
+        if (unit.behind and self.rejects(unit.behind)) or _ABSENT.match(unit.text):
             return []
         if _WORK.match(unit.text) and not self._names_us(unit.text):
             return []

@@ -220,6 +220,7 @@ def _handed_over(reading: Reading, place: int) -> bool:
         (reading.low(place), reading.low(place + 1)) in (("belongs", "to"), ("belong", "to"))
         and name.text[:1].isupper()
         and name.low not in reading.lexicon.parts
+        and not name.text[1:].isdecimal()
         and not any(m.start == place + 2 for m in reading.group("ours"))
     )
 

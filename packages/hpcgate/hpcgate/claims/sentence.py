@@ -169,9 +169,7 @@ def _unsettled(reading: Reading, clause: Clause) -> bool:
     following = reading.low(clause.start + 1)
     return (
         reading.low(clause.start) == "whether"
-        and (
-            following not in ("or", "you", "it") or reading.low(clause.start + 2) in _WOULD
-        )
+        and (following not in ("or", "you", "it") or reading.low(clause.start + 2) in _WOULD)
         and bool(_OPEN & {*lows(reading, clause)})
     )
 
@@ -241,7 +239,9 @@ _CHANGES = word_set("change changes vary varies break breaks move moves")
 # So far before a denial may stand who is spared: nobody, none.
 _NEAR = 6
 _NO_MORE = word_set("longer never not")
-_TITLE = re.compile(r"[\"“]\s(?:(?:[A-Z]\w*|a|an|and|at|for|from|in|of|on|the|to|with)\s){3,20}[\"”]")
+_TITLE = re.compile(
+    r"[\"“]\s(?:(?:[A-Z]\w*|a|an|and|at|for|from|in|of|on|the|to|with)\s){3,20}[\"”]"
+)
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _OPEN = word_set("not never nobody unknown unclear open undecided unmeasured question")
 _WOULD = word_set("would could might")

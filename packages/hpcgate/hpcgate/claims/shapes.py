@@ -245,14 +245,20 @@ _USAGE = re.compile(
     re.IGNORECASE,
 )
 _STATE = re.compile(
-    r"\b(?:state|status|stab(?:ility|le)|frozen|versioned|promised?|guarantee[sd]?|support(?:ed)?|availab(?:ility|le)|compatib(?:ility|le)|implemented|works)\b",
+    r"\b(?:state|status|stab(?:ility|le)|frozen|versioned|promised?|guarantee[sd]?"
+    r"|support(?:ed)?|availab(?:ility|le)|compatib(?:ility|le)|implemented|works)\b",
     re.I,
 )
 # Such a cell says something of the label of its row.
-_LASTS = re.compile(r"\W*(?:never(?! (?:was|were|is|will)\b)|always|kept|frozen|fixed|stable|guaranteed|unchanged)\b \w", re.I)
+_LASTS = re.compile(
+    r"\W*(?:never(?! (?:was|were|is|will)\b)"
+    r"|always|kept|frozen|fixed|stable|guaranteed|unchanged)\b \w",
+    re.I,
+)
 _LASTING = re.compile(r"\W*(?:stable|frozen|guaranteed|fixed|unchanged)\W*", re.I)
 _COPIED = re.compile(
-    r"\W*(?:is |are |number of )?(?:copied|cop(?:y|ies)|(?:extra|additional) (?:memory|copies))(?: (?:made|needed|taken|per \w+))?\W*",
+    r"\W*(?:is |are |number of )?(?:copied|cop(?:y|ies)|(?:extra|additional) (?:memory|copies))"
+    r"(?: (?:made|needed|taken|per \w+))?\W*",
     re.I,
 )
 # What stands under such a head was measured with a clock.
@@ -260,7 +266,9 @@ _TIMED = re.compile(
     r"\b(?:wall|run|fit|fitting|prediction|training|scoring|replay)[ -]?(?:clock )?time\b", re.I
 )
 _NEVER = word_set("0 no none never false")
-_TABLES = re.compile(r"\b(?:arrow|pyarrow|polars|tables?|batch(?:es)?|columns?|buffers?|frames?)\b", re.I)
+_TABLES = re.compile(
+    r"\b(?:arrow|pyarrow|polars|tables?|batch(?:es)?|columns?|buffers?|frames?)\b", re.I
+)
 # Under such a head a yes says that a level is implemented.
 _REACHED = re.compile(
     r"\b(?:implemented|reached|met|achieved|satisfied|attained|passed|fulfilled|complete[d]?)\b",
@@ -284,7 +292,8 @@ _UNITS = {
 }  # fmt: skip
 # One of these is none to speak of.
 _COUNT = re.compile(
-    r"\b(?:threads|cores|nodes|ranks|hosts|workers|processes|sockets|jobs|machines|replicas|parallel)$", re.I
+    r"\b(?:threads|cores|nodes|ranks|hosts|workers|processes|sockets|jobs|machines|replicas|parallel)$",
+    re.I,
 )
 _EXCUSES = ("deny", "plan", "mention", "other")
 # A choice that ends in an error is not there.
