@@ -58,6 +58,7 @@ def page(tmp_path):
         ("a.go", "// Replay on a GPU.\nfunc F() {}\n", 1),
         ("a.ts", "/** Replay on a GPU. */\n", 1),
         ("a.cs", "/// <summary>Replay on a GPU.</summary>\n", 1),
+        ("Dockerfile", 'FROM x\nLABEL a.description="Splines on a GPU"\n', 2),
         ("page.md", "![](https://img.shields.io/badge/GPU-ready-green)\n", 1),
         ("cli.py", "import click\nclick.option('--x', help='Replay on a GPU')\n", 2),
     ],
@@ -133,6 +134,8 @@ def test_a_declaration_above_the_evidence_is_a_finding(page):
     assert [f.rule for f in page("Implemented contract level: H4.\n")] == ["level-above-evidence"]
     assert page("Implemented contract level: H1.\n") == []
     assert [f.required for f in page("---\nhpc_level: H0\n---\n", level=-1)] == [0]
+    [comment] = page("# Implemented contract level H2.\n", name="module.py")
+    assert comment.rule == "level-above-evidence"
 
 
 def test_a_citation_must_be_met(page):
@@ -171,6 +174,8 @@ def test_structure_decides(page):
     assert len(page("| Device | Works |\n| --- | --- |\n| GPU | yes |\n")) == 1
     assert page("## GPUs\n\nNot supported.\n") == []
     assert len(page("## GPUs\n\nInstall the driver.\n")) == 1
+    assert page("arrow:\n  copies: 0\n", name="a.yaml")
+    assert not page("arrow:\n  copies: 1\n", name="a.yaml")
 
 
 def test_a_qualified_sentence_needs_level_and_limitation(page):

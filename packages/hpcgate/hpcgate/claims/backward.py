@@ -6,10 +6,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from hpcgate.claims.clauses import RELATIVE
 from hpcgate.claims.context import Status, ellipsis
 from hpcgate.claims.lexicon import Lexicon
 from hpcgate.claims.owner import Owner
-from hpcgate.claims.replies import answer, lead_status
+from hpcgate.claims.replies import answer, heading_status, lead_status
 from hpcgate.claims.scope import Clause, Reading, none_without
 from hpcgate.claims.words import Match, Sentence, word_set
 
@@ -54,6 +55,8 @@ def refer_back(
         return
     if clause.link in ("where", "which", "while") and {"used", "to"} <= {*lows(reading, clause)}:
         return  # what was so before
+    if clause.end - clause.start <= _BRIEF and reading.low(clause.end - 1) in RELATIVE:
+        return  # "..., so nobody who": what nobody does comes next.
     if _of_it(reading, clause):
         return  # "None of it needs a licence" denies the licence.
     kind = ellipsis(reading, clause)
@@ -79,6 +82,7 @@ def refer_back(
         alone = clause.end - clause.start <= 2 or reading.low(clause.start) in _ITSELF
         if (
             reply in ("deny", "plan")
+            and not (reply == "plan" and _tells_more(reading, clause))
             and (kind != "deny" or alone)
             and not _says_more(reading, clause)
             and not _own_object(reading, clause)
@@ -90,6 +94,15 @@ def refer_back(
             for thing in said:
                 if thing.match.start >= named and not (levels and thing.declared):
                     thing.status = thing.status or reply
+
+
+def _tells_more(reading: Reading, clause: Clause) -> bool:
+    """Whether a clause tells what comes later by itself: `; later calls go straight to it`."""
+    return (
+        not reading.within("planned", clause)
+        and reading.low(clause.start) == "later"
+        and reading.predicate(clause.start, clause.end) is not None
+    )
 
 
 def _twice(reading: Reading, clause: Clause) -> bool:
@@ -217,7 +230,10 @@ def lifted(lexicon: Lexicon, asked: Sentence, following: str) -> list[Said]:
 
 def struck(lexicon: Lexicon, heading: str, item: Sentence) -> list[Said]:
     """Read `One-machine limit` in a list of what was removed: an end of the limit is a claim."""
-    if not (_REMOVED.search(heading) and _A_LIMIT.search(item.text)):
+    mended = _MENDED.search(heading) or _MENDED.match(item.text)
+    if not (mended and _ONLY.search(item.text)) and not (
+        _REMOVED.search(heading) and _A_LIMIT.search(item.text)
+    ):
         return []
     limits = lexicon.limits.find(item.words)
     return [Said(Match("a limit that is gone", m.start, m.end), int(m.key), "", "") for m in limits]
@@ -230,10 +246,13 @@ def spread(reading: Reading, said: list[Said]) -> None:
             continue
         text = " ".join(w.text for w in reading.words[before.start : before.end])
         status = lead_status(reading.lexicon, text)
+        if heading_status(reading.lexicon, text) == "mention":
+            status = "mention"
         if status == "deny" and not _bare(reading, before):
             continue
-        if ends_in_not(reading, before) and reading.predicate(clause.start, clause.end):
-            # "It cannot: ..." gives a reason here, not a list.
+        told = reading.predicate(clause.start, clause.end) is not None
+        if told and (ends_in_not(reading, before) or reading.low(before.start) == "there"):
+            # "It cannot: ..." and "There is no need for it: ..." give a reason, not a list.
             continue
         for thing in said:
             if status and thing.match.start >= clause.start and not thing.status:
@@ -269,15 +288,19 @@ _STUCK = re.compile(
 # A question whether callers must recompile, or whether buffers are copied, asks for no capability.
 _BOUNDARY = "2"
 _REMOVED = re.compile(r"\b(?:removed|dropped|lifted|gone|resolved|fixed)\b", re.IGNORECASE)
+_MENDED = re.compile(r"\W*\bfixe[sd]\b|\W*\b(?:bug ?fixes|fix)\b:?", re.IGNORECASE)
+_ONLY = re.compile(r"\b(?:only|just|nothing but|no more than)\b", re.IGNORECASE)
 _A_LIMIT = re.compile(r"\b(?:limit(?:ation)?|restriction|ceiling|bottleneck|barrier)s?\b", re.I)
 _GONE = re.compile(
     r"^\W*(?:that|this|the|it|those|these)\b[^.!?]{0,40}\b"
     r"(?:went away|(?:is|was|are|were|has been|have been) (?:gone|lifted|removed|dropped|history"
     r"|over|past)|fell|no longer|not any ?more)\b"
+    r"|^\W*only (?:for|after|with|at|when|in)\b[^.!?]{0,30}\bmajor\b"
     r"|^\W*(?:not any ?more|no longer|not since)\b",
     re.IGNORECASE,
 )
 _ANSWER = 120
+_BRIEF = 3
 HELPERS = word_set("is are was were be been has have had do does did can will may must")
 _LEVEL = re.compile(r"h[0-4]")
 # "There is no way" denies what was named before; "there is no switch" denies a switch.
@@ -289,5 +312,5 @@ _USED = word_set("used work works run runs combined driven started launched")
 _IT = word_set("it this that these those them which")
 _VALID = word_set("holds hold applies apply true valid here exists exist implemented")
 _NEGATORS = ("determiner", "verbal", "prepositional", "transitive", "predicate")
-_OPENED = word_set("it we there what this they things features currently")
+_OPENED = word_set("it we there what this they things features ideas requests currently")
 _ITSELF = word_set("it they this that these both not none")

@@ -26,7 +26,7 @@ _HARD = word_set("; : — ( ) . ? ! [ ] { }")
 _TURN = word_set("but however although though while whereas because")
 _PRONOUN = word_set(
     "it we they you this that these those there i he she everything all nothing both neither "
-    "each one ours yours"
+    "each one ours yours nobody"
 )
 RELATIVE = word_set("which who whose where")
 BE = word_set("is are was were be been being gets get got stays remains stay remain")
@@ -227,7 +227,7 @@ def _after_comma(reading: Reading, place: int) -> str:
     names = reading.names
     if reading.low(start) in _PRONOUN or start in names:
         limit = min(start + 7, len(reading.words))
-        if reading.finite(start, limit) is not None:
+        if reading.predicate(start, limit) is not None:
             return ","
     verb = reading.finite(start, min(start + 6, len(reading.words)))
     if verb is not None and _second_clause(reading, place, start, verb):

@@ -16,7 +16,8 @@ Status = Literal["", "deny", "plan", "other", "mention", "affirm"]
 _AUXILIARY = word_set("does do can is are has have will did")
 TAIL = word_set("too also now so it both already that . ! , as well likewise ) ; them this — and")
 _WELCOME = word_set(
-    "helps help works used supported welcome there fine possible accepted taken exploited useful"
+    "helps help works honoured respected obeyed used supported welcome there fine possible accepted"
+    " taken exploited useful"
     " helpful recommended"
 )
 _NEGATIONS = word_set("not no never none neither nor cannot without")
@@ -27,6 +28,7 @@ _IN_VAIN = word_set(
     "not no never nothing none little hardly nowhere neither without pointless useless vain wrong"
     " raises fails error ignored"
 )
+_LONG = 9
 _OBJECTS = word_set("them one it those these both")
 _BEHIND = word_set(
     "if when where since as to for at in on too now anyway just , . and just well gladly"
@@ -114,7 +116,12 @@ def ellipsis(reading: Reading, clause: Clause) -> Status:
     words = [i for i in range(clause.start, clause.end)]
     while words and reading.low(words[-1]) in TAIL:
         words.pop()
-    if not words or len(words) > 9:
+    if len(words) > _LONG:
+        # "But we expect it to run on them as it does on ..." says enough at its beginning.
+        begins = [reading.low(i) for i in words[:_LONG]]
+        ours = clause.link == "but" and bool(reading.within("ours", clause))
+        return "affirm" if ours and _takes_it(begins, ours) else ""
+    if not words:
         return ""
     last = reading.low(words[-1])
     if last in _UNDONE and reading.low(words[-2]) == "not":
@@ -127,7 +134,8 @@ def ellipsis(reading: Reading, clause: Clause) -> Status:
     head = [reading.low(i) for i in words]
     named = bool(reading.within("ours", clause))
     named_here = named or (clause.link == "but" and head[0] in reading.lexicon.parts)
-    if _takes_it(head, named_here):
+    whole = [reading.low(i) for i in range(clause.start, clause.end)]
+    if _takes_it(head, named_here) or (clause.link == "but" and named and _takes_it(whole, named)):
         return "affirm"
     if head[0] in ("it", "they", "one") and head[-1] in _WELCOME and not _left_there(head):
         return "affirm"
@@ -152,6 +160,8 @@ def _takes_it(head: list[str], ours: bool) -> bool:
     """Whether a clause takes up what was named before: `it will use one`, `they work since 0.3`."""
     if _NEGATIONS & {*head} or not (ours or head[0] in _SUBJECTS):
         return False
+    if "happy" in head and {*head} & {"either", "both", "one", "any"}:
+        return True
     verbs = [i for i, word in enumerate(head) if i and word in _TAKES]
     if not verbs:
         return False

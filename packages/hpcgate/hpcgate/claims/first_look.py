@@ -52,6 +52,8 @@ class FirstLook:
             for word in rarest:
                 self._beside.setdefault(word, set()).add(tuple(others))
             self._vocabulary.update(*needs)
+        # One of these is needed beside a word, whatever the phrase; None where it stands alone.
+        self._next: dict[str, Need | None] = {}
         self._meanings = _Meanings(self._vocabulary)
 
     def may_hold(self, text: str) -> bool:
@@ -62,6 +64,11 @@ class FirstLook:
             return False
         held.add("path")
         for word in held & self._beside.keys():
+            if word not in self._next:
+                self._next[word] = _any_of(self._beside[word])
+            following = self._next[word]
+            if following is not None and following.isdisjoint(held):
+                continue
             for needs in self._beside[word]:
                 for need in needs:
                     if need.isdisjoint(held):
@@ -85,6 +92,11 @@ class _Meanings(dict[str, tuple[str, ...]]):
         steps = {step for part in parts for step in readings(part)}
         self[word] = found = tuple(steps & self._vocabulary)
         return found
+
+
+def _any_of(found: set[tuple[Need, ...]]) -> Need | None:
+    """Return words of which every phrase needs one, or None if some phrase needs nothing more."""
+    return frozenset().union(*(needs[0] for needs in found)) if all(found) else None
 
 
 def _needs(items: Items) -> list[Need]:

@@ -48,7 +48,7 @@ class Judge:
         said = "\n".join((unit.text, *unit.leads[:1], *(unit.row.headers if unit.row else ())))
         if not self.lexicon.may_claim(said) and not _LEVEL.search(said) and not shows(unit):
             return []
-        if unit.behind and self.rejects(unit.behind):
+        if (unit.behind and self.rejects(unit.behind)) or _ABSENT.match(unit.text):
             return []
         if _WORK.match(unit.text) and not self._names_us(unit.text):
             return []
@@ -304,6 +304,8 @@ _SPARED = re.compile(
 _MOVING = re.compile(
     r"\W*(?:copying|moving|transferring|converting|downloading|collecting|fetching|staying)\b", re.I
 )
+# Code that asserts absence, standing in the text.
+_ABSENT = re.compile(r"`?assert\b[^.]{0,80}\bnot in\b")
 _POINTING = word_set("this that these those such above both it")
 _TAKEN = word_set("accepted supported welcome available allowed taken usable possible recognised")
 _STATES = word_set("is are was were be has have had may would could might will do does can")

@@ -255,7 +255,7 @@ class Lexicon:
         if cues.any(around) or cues.any(beside):
             proof.add(match.start)
         if proof or against:
-            return len(proof) > len(against)
+            return len(proof) > len(against) - (term.default == "claim")
         stops = words[-1].low in (".", "!", "?")
         return term.default == "claim" or (term.default == "fragment" and not stops)
 

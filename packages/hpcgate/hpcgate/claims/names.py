@@ -63,7 +63,13 @@ def _is_name(reading: Reading, place: int, start: int, verb: int) -> bool:
         return False
     if text.isupper() and len(text) >= _ACRONYM:
         return place == 0 and verb == 1 and _like_a_name(reading, word.low)
-    if text == word.low and place == 0 and verb == 1 and reading.words[-1].text == ".":
+    if (
+        text == word.low
+        and text.isalpha()
+        and place == 0
+        and verb == 1
+        and reading.words[-1].text == "."
+    ):
         # A whole sentence begins with a capital, unless its first word is a name.
         return text not in reading.lexicon.verbs and _like_a_name(reading, word.low)
     if not any(c.isupper() for c in text) or not any(c.islower() for c in text):

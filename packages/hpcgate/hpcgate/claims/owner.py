@@ -62,6 +62,7 @@ _ELSEWHERE = {
 }
 # A sentence that opens with one of these, as a summary does, speaks of us.
 _TAKES_OVER = word_set("replaces supersedes succeeds extends complements reproduces mimics beats")
+_AMONG = word_set("from between of with to for on")
 _BOUNDS = word_set("limit limits limitation restriction restrictions")
 # "Our site" is where somebody works, and "of our site" whose module that is.
 _EMPLOYERS = word_set("site centre center university institute lab group department company")
@@ -79,11 +80,13 @@ def owner(reading: Reading, clause: Clause, inherited: Owner) -> Owner:
         m
         for m in reading.within("others", clause)
         if not _measured_against(reading, m)
+        and not _rest_of_ours(reading, m.start)
         and not (verb is None and _partner(reading, clause, m))
         and not _kind_of_data(reading, m.end)
         and not _made_of(reading, m.start)
         and not (reading.low(m.start) in _LANGUAGES and reading.low(m.end) in _CALLERS)
         and (m.start not in reading.inside_terms or m.end - m.start > 1)
+        and not any(t.start < m.start and m.end <= t.end for t in reading.terms)
         and (
             verb is not None
             or m.end - m.start > 1
@@ -120,6 +123,15 @@ def owner(reading: Reading, clause: Clause, inherited: Owner) -> Owner:
     if verb is not None and not ours and not data and foreign_name(reading, clause.start, verb):
         return "other"
     return ""
+
+
+def _rest_of_ours(reading: Reading, place: int) -> bool:
+    """Whether `the others` are more of what was named: threads that `steal from the others`."""
+    return (
+        reading.low(place) == "others"
+        and reading.low(place - 1) == "the"
+        and reading.low(place - 2) in _AMONG
+    )
 
 
 def _kind_of_data(reading: Reading, place: int) -> bool:
@@ -208,6 +220,7 @@ def _handed_over(reading: Reading, place: int) -> bool:
         (reading.low(place), reading.low(place + 1)) in (("belongs", "to"), ("belong", "to"))
         and name.text[:1].isupper()
         and name.low not in reading.lexicon.parts
+        and not name.text[1:].isdecimal()
         and not any(m.start == place + 2 for m in reading.group("ours"))
     )
 

@@ -118,13 +118,12 @@ def _add(moves: Moves, opened: Iterable[tuple[Step | None, _Place]]) -> None:
 
 def _taken(moves: Moves, word: Word) -> set[_Place]:
     """Return the places behind the steps that a word takes, in the spelling they ask for."""
-    return {
-        following
-        for read in readings(word.low)
-        if read in moves
-        for exact, following in moves[read]
-        if exact is None or word.text.rstrip("s") == exact.rstrip("s")
-    }
+    found: set[_Place] = set()
+    for read in readings(word.low):
+        for exact, following in moves.get(read, ()):
+            if exact is None or word.text.rstrip("s") == exact.rstrip("s"):
+                found.add(following)
+    return found
 
 
 class Phrases:

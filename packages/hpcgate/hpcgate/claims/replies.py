@@ -27,6 +27,7 @@ _TITLES: tuple[tuple[str, Status], ...] = (
     ("denied_heading", "deny"),
     ("planned_heading", "plan"),
 )
+_NONE_OF = re.compile(r"\W*(?:none|nothing|neither) of (?:the following|these|those|this)\b", re.I)
 _NOT_APPLICABLE = re.compile(r"n/?\.?a\b", re.IGNORECASE)
 _ANSWER = re.compile(r"(?:A|Answer|Ans)\s*[:.]\s+", re.IGNORECASE)
 # A title that asks what something would take says that it is not there.
@@ -169,7 +170,10 @@ def _short_denial(reading: Reading) -> bool:
             if match.start in harmless or (name == "transitive" and before & _MODALS):
                 continue
             rest = range(match.end, clause.end)
-            if all(i in support or reading.low(i) in _SMALL for i in rest):
+            if all(
+                i in support or reading.low(i) in _SMALL or reading.low(i)[:1].isdecimal()
+                for i in rest
+            ):
                 return True
     return False
 
@@ -187,7 +191,7 @@ def lead_status(lexicon: Lexicon, text: str) -> Status:
         short = answer(lexicon, last[0].text)
         if short in _BARE:
             return short
-    if reading.group("failing"):
+    if reading.group("failing") or _NONE_OF.match(text):
         return "deny"
     if reading.group("policy") or (reading.group("quoting") and _names_wording(reading)):
         return "mention"

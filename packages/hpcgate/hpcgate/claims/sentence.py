@@ -17,7 +17,7 @@ from hpcgate.claims.backward import (
     spread,
     take_back,
 )
-from hpcgate.claims.clauses import RELATIVE
+from hpcgate.claims.clauses import NOBODY, RELATIVE
 from hpcgate.claims.context import Status, definition, is_quoted
 from hpcgate.claims.owner import Owner, owner
 from hpcgate.claims.scope import Clause, Reading, denied_spans
@@ -38,7 +38,12 @@ def judge_sentence(
     things = [(m, reading.lexicon.terms[m.key].number, False) for m in reading.terms]
     things += [(m, level, True) for m, level in declared]
     whose = inherited
-    flipped = False
+    # What is out of scope may stand in the sentence before: the next thing "is not".
+    flipped = (
+        previous is not None
+        and bool(previous.group("predicate"))
+        and all(thing.status == "deny" for thing in before)
+    )
     main = whose
     for clause in reading.clauses:
         inside = [t for t in things if clause.start <= t[0].start < clause.end]
@@ -106,6 +111,7 @@ def _self_denied(match: Match, reading: Reading) -> bool:
     return denials is not None and any(
         (found.end <= match.start or found.start >= match.end)
         and reading.low(found.start - 1) not in _NO_MORE
+        and not any(reading.low(i) in NOBODY for i in range(found.start - _NEAR, found.start))
         for found in denials.find(reading.words)
     )
 
@@ -163,7 +169,7 @@ def _unsettled(reading: Reading, clause: Clause) -> bool:
     following = reading.low(clause.start + 1)
     return (
         reading.low(clause.start) == "whether"
-        and following not in ("or", "you", "it")
+        and (following not in ("or", "you", "it") or reading.low(clause.start + 2) in _WOULD)
         and bool(_OPEN & {*lows(reading, clause)})
     )
 
@@ -193,8 +199,9 @@ def _wording(reading: Reading) -> bool:
 
 
 def _cited(reading: Reading) -> bool:
-    """Whether a name with a year says that a quotation is the title of a work."""
-    return any(
+    """Whether a name with a year, or its capitals, say that a quotation is the title of a work."""
+    title = _TITLE.search(" ".join(word.text for word in reading.words))
+    return title is not None or any(
         _YEAR.fullmatch(word.low) and before.text[:1].isupper()
         for before, word in pairwise(reading.words)
     )
@@ -229,10 +236,16 @@ def _only_compares(reading: Reading, clause: Clause) -> bool:
 
 
 _CHANGES = word_set("change changes vary varies break breaks move moves")
+# So far before a denial may stand who is spared: nobody, none.
+_NEAR = 6
 _NO_MORE = word_set("longer never not")
+_TITLE = re.compile(
+    r"[\"“]\s(?:(?:[A-Z]\w*|a|an|and|at|for|from|in|of|on|the|to|with)\s){3,20}[\"”]"
+)
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _OPEN = word_set("not never nobody unknown unclear open undecided unmeasured question")
-_YOU = word_set("and you we if when it to can must replay pymars")
+_WOULD = word_set("would could might")
+_YOU = word_set("and caller program client you we if when it to can must replay pymars")
 _TIES = word_set(": ( — which")
 _BY = word_set("on over across under using")
 _ATTACHED = _BY | word_set("a an the one two four eight its several")

@@ -23,9 +23,13 @@ def shows(unit: Unit) -> bool:
     """Whether a row or an example shows something without a word: times, addresses, copies."""
     if unit.kind == "code":
         return _PEERS.search(unit.text) is not None
+    if unit.kind == "field":
+        return unit.text in _NEVER and any(map(_COPIED.fullmatch, unit.leads[:1]))
     if unit.row is None:
         return False
-    return len(_durations(unit.row)) > 1 or any(map(_COPIED.fullmatch, unit.row.headers))
+    timed = _durations(unit.row)
+    measured = len(timed) > 1 or any(_TIMED.search(head) for head, _ in timed)
+    return measured or any(map(_COPIED.fullmatch, unit.row.headers))
 
 
 def _durations(row: Row) -> list[tuple[str, float]]:
@@ -50,7 +54,8 @@ def _ahead(judge: Judge, unit: Unit) -> list[Claim]:
     timed = [(_whose(judge, header), seconds) for header, seconds in _durations(unit.row)]
     ours = [seconds for who, seconds in timed if who == "ours"]
     others = [seconds for who, seconds in timed if who == "other"]
-    if ours and others and min(ours) < max(others):
+    told = any(_TIMED.search(head) for head, _ in _durations(unit.row)) and not others
+    if told or (ours and others and min(ours) < max(others)):
         return [Claim(1, "speed", " | ".join(unit.row.cells), 0)]
     return []
 
@@ -85,16 +90,20 @@ def row_claims(judge: Judge, unit: Unit) -> list[Claim]:
     ):
         return [Claim(int(level[0][1]), "declared", " | ".join(cells), 0, declared=True)]
     denied = {"deny", "plan"} & set(replies) and "affirm" not in replies
-    if not denied and judge.lead(first) not in ("deny", "plan"):
+    proposed = judge.lead(first) in ("deny", "plan")
+    if not denied and not proposed:
         claims += judge.prose(
             Unit(named, unit.line, leads=unit.leads, headings=unit.headings, after=columns[0][1])
         )
     for (header, cell), reply in zip(columns, replies, strict=True):
+        if _LASTS.match(cell) or _LASTING.fullmatch(cell):
+            said = f"{label} {cell}" if " " in cell else f"{label}: {header} {cell}"
+            claims += judge.prose(Unit(said, unit.line, leads=unit.leads, headings=unit.headings))
         if (reply == "deny" or cell.strip() == "0") and _COPIED.fullmatch(header):
             claims.append(Claim(_SHARED, "no-copy", " | ".join(cells), 0))
         if reply in ("deny", "plan"):
             continue
-        if not reply and _STATE.search(header) and len(cell.split()) < _SHORT:
+        if not reply and not proposed and _STATE.search(header) and len(cell.split()) < _SHORT:
             said = f"{label}: {header} {cell}"
             claims += judge.prose(Unit(said, unit.line, leads=unit.leads, headings=unit.headings))
         if reply == "affirm" and _STATE.search(header):
@@ -152,6 +161,8 @@ def field_claims(judge: Judge, unit: Unit) -> list[Claim]:
     if key in _PATTERN_KEYS and any(_RULES.search(lead) for lead in unit.leads[1:]):
         return []
     around = " . ".join(unit.leads)
+    if _COPIED.fullmatch(key) and unit.text in _NEVER and _TABLES.search(around):
+        return [Claim(_SHARED, "no-copy", f"{key}: {unit.text}", 0)]
     if not judge.lexicon.terms_in(split_words(f"{key} : {unit.text}"), around) and (
         not _LEVEL.search(unit.text)
     ):
@@ -234,12 +245,29 @@ _USAGE = re.compile(
     re.IGNORECASE,
 )
 _STATE = re.compile(
-    r"\b(?:state|status|stab(?:ility|le)|frozen|versioned|promised?|guarantee[sd]?|support(?:ed)?|availab(?:ility|le)|implemented|works)\b",
+    r"\b(?:state|status|stab(?:ility|le)|frozen|versioned|promised?|guarantee[sd]?"
+    r"|support(?:ed)?|availab(?:ility|le)|compatib(?:ility|le)|implemented|works)\b",
     re.I,
 )
-_COPIED = re.compile(
-    r"\W*(?:is |are |number of )?(?:copied|cop(?:y|ies))(?: (?:made|needed|taken|per \w+))?\W*",
+# Such a cell says something of the label of its row.
+_LASTS = re.compile(
+    r"\W*(?:never(?! (?:was|were|is|will)\b)"
+    r"|always|kept|frozen|fixed|stable|guaranteed|unchanged)\b \w",
     re.I,
+)
+_LASTING = re.compile(r"\W*(?:stable|frozen|guaranteed|fixed|unchanged)\W*", re.I)
+_COPIED = re.compile(
+    r"\W*(?:is |are |number of )?(?:copied|cop(?:y|ies)|(?:extra|additional) (?:memory|copies))"
+    r"(?: (?:made|needed|taken|per \w+))?\W*",
+    re.I,
+)
+# What stands under such a head was measured with a clock.
+_TIMED = re.compile(
+    r"\b(?:wall|run|fit|fitting|prediction|training|scoring|replay)[ -]?(?:clock )?time\b", re.I
+)
+_NEVER = word_set("0 no none never false")
+_TABLES = re.compile(
+    r"\b(?:arrow|pyarrow|polars|tables?|batch(?:es)?|columns?|buffers?|frames?)\b", re.I
 )
 # Under such a head a yes says that a level is implemented.
 _REACHED = re.compile(
@@ -264,7 +292,8 @@ _UNITS = {
 }  # fmt: skip
 # One of these is none to speak of.
 _COUNT = re.compile(
-    r"\b(?:threads|cores|nodes|ranks|hosts|workers|processes|sockets|jobs|machines|replicas)$", re.I
+    r"\b(?:threads|cores|nodes|ranks|hosts|workers|processes|sockets|jobs|machines|replicas|parallel)$",
+    re.I,
 )
 _EXCUSES = ("deny", "plan", "mention", "other")
 # A choice that ends in an error is not there.

@@ -28,6 +28,9 @@ _STYLES = {
 }
 _TRIPLE = re.compile(r'^"""(?P<text>.*?)"""', re.MULTILINE | re.DOTALL)
 _LEVEL = re.compile(r"\bH[0-4]\b|\(evidence: ")
+# `LABEL org.opencontainers.image.description="..."`
+_LABEL = re.compile(r"(?P<key>\w{1,60})\s*=\s*\"(?P<text>[^\"]{1,2000})\"")
+_IMAGES = ("dockerfile", "containerfile")
 _OURS = re.compile(r"\b(?:pymars|mars[-_])")
 _NAMED = re.compile(r"([A-Z]\w*[a-z]\w*) (?=[a-z]+s )")
 SUFFIXES = tuple(_STYLES)
@@ -41,6 +44,8 @@ def read(name: str, text: str, hint: Hint) -> Document:
         found += _quoted(text, hint)
     if PurePath(name).suffix in (".sh", ".bash"):
         found += _commands(text, hint)
+    if PurePath(name).name.lower().endswith(_IMAGES):
+        found += _labels(text)
     return Document(tuple(sorted(found, key=lambda unit: unit.line)))
 
 
@@ -49,6 +54,13 @@ def _commands(text: str, hint: Hint) -> Iterator[Unit]:
     for number, row in enumerate(text.split("\n"), 1):
         if not _HASH.match(row) and _OURS.search(row) and hint(row):
             yield Unit(row, number, kind="code", near=row)
+
+
+def _labels(text: str) -> Iterator[Unit]:
+    """Yield what the labels of an image say of it."""
+    for number, row in enumerate(text.split("\n"), 1):
+        for match in _LABEL.finditer(row) if row.lstrip().startswith("LABEL ") else ():
+            yield Unit(match["text"], number, kind="field", leads=(match["key"],), near=row)
 
 
 def _quoted(text: str, hint: Hint) -> Iterator[Unit]:

@@ -151,7 +151,8 @@ def _docstring(node: ast.AST, hint: Hint) -> Iterator[Unit]:
 def _comments(text: str, hint: Hint) -> Iterator[Unit]:
     """Yield comments; lines that follow each other are one comment."""
     behind = (row.partition("#")[2] for row in text.split("\n") if "#" in row)
-    if not hint("\n".join(row.lstrip("#:! ") for row in behind)):
+    said = "\n".join(row.lstrip("#:! ") for row in behind)
+    if not (hint(said) or _LEVEL.search(said)):
         return
     block: list[str] = []
     start = last = 0
