@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -61,6 +62,30 @@ def test_fit_predict_inspect_validate(folder):
     assert "valid ModelSpec" in run("validate", "model.json").output
     assert "mars-earth 2.0.0" in run("doctor").output
     assert "2.0.0" in run("--version").output
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="no terminal to be had")
+def test_a_terminal_sees_how_many_rows_are_done(folder):
+    run(*FIT)
+    ours, theirs = os.openpty()
+    command = [sys.executable, "-m", "pymars.cli", "predict", "model.json"]
+    command += ["train.csv", "-o", "p.csv"]
+    subprocess.run(command, stderr=theirs, stdout=subprocess.DEVNULL, check=True)
+    os.close(theirs)
+    shown = os.read(ours, 1 << 16).decode()
+    os.close(ours)
+    assert "rows" in shown
+    assert "100%" in shown
+    assert len(read("p.csv")) == 120
+
+
+def test_a_newer_minor_version_warns(folder):
+    run(*FIT)
+    spec = json.loads(Path("model.json").read_text())
+    Path("newer.json").write_text(json.dumps({**spec, "spec_version": "1.99"}))
+    shown = run("validate", "newer.json").output
+    assert "warning: the model has spec_version 1.99" in shown
+    assert "newer.json: valid ModelSpec" in shown
 
 
 def test_parquet_both_ways(folder):
