@@ -65,17 +65,17 @@ def test_fit_predict_inspect_validate(folder):
 
 
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="no terminal to be had")
-def test_a_terminal_sees_how_many_rows_are_done(folder):
+@pytest.mark.parametrize(("data", "said"), [("train.csv", "120"), ("train.parquet", "120/120")])
+def test_a_terminal_sees_how_many_rows_are_done(data, said, folder):
     run(*FIT)
     ours, theirs = os.openpty()
-    command = [sys.executable, "-m", "pymars.cli", "predict", "model.json"]
-    command += ["train.csv", "-o", "p.csv"]
+    command = [sys.executable, "-m", "pymars.cli", "predict", "model.json", data, "-o", "p.csv"]
     subprocess.run(command, stderr=theirs, stdout=subprocess.DEVNULL, check=True)
     os.close(theirs)
     shown = os.read(ours, 1 << 16).decode()
     os.close(ours)
     assert "rows" in shown
-    assert "100%" in shown
+    assert said in shown
     assert len(read("p.csv")) == 120
 
 

@@ -156,8 +156,12 @@ def _with_progress(replay: BatchReplay, shown: bool) -> Iterator[NDArray[np.floa
     if not shown:
         yield from replay
         return
+    # Where no length is known click wants something to walk along that does not tell its own.
+    along: Any = filter(None, ()) if replay.n_rows is None else None
     bar: Any
-    with click.progressbar(length=replay.n_rows, label="rows", file=sys.stderr) as bar:
+    with click.progressbar(
+        along, length=replay.n_rows, label="rows", show_pos=True, file=sys.stderr
+    ) as bar:
         for found in replay:
             yield found
             bar.update(len(found))
