@@ -17,7 +17,7 @@ class PyMarsEarth(PythonPackage):
 
     license("Apache-2.0")
 
-    version("2.0.0", sha256="ce15ccba2d1dc1fc61aa5ba3f0a8e22563dd77b615e3763b4d1f2477b124ed91")
+    version("2.0.0", sha256="ffd7c795e8d4d211f7638e3b03241253e52ba9528bbe3c975b04dc8f7bc587bc")
 
     variant("arrow", default=False, description="Install pyarrow, to pass Arrow tables as input")
     variant("plots", default=False, description="Install Matplotlib, to draw models")
