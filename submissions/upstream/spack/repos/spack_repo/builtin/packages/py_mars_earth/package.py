@@ -17,7 +17,7 @@ class PyMarsEarth(PythonPackage):
 
     license("Apache-2.0")
 
-    version("2.0.0", sha256="d548535f9f580b73bbdfc816ca5ea3eb580a5c2c4405254205c0f3819701f518")
+    version("2.0.0", sha256="ffd7c795e8d4d211f7638e3b03241253e52ba9528bbe3c975b04dc8f7bc587bc")
 
     variant("arrow", default=False, description="Install pyarrow, to pass Arrow tables as input")
     variant("plots", default=False, description="Install Matplotlib, to draw models")
@@ -36,7 +36,6 @@ class PyMarsEarth(PythonPackage):
         depends_on("py-numpy@1.23:")
         depends_on("py-scikit-learn@1.6:")
         depends_on("py-click@8.1:")
-        depends_on("py-rich@13:")
         depends_on("py-pyarrow@14:", when="+arrow")
         depends_on("py-matplotlib@3.8:", when="+plots")
 
