@@ -33,6 +33,19 @@ os.chdir(places["/work"])
 os.execvp(words[0], words)
 """
 
+# Makes an environment; pip says what it says in a good run, python runs the smoke script.
+PYTHON = r"""
+for folder; do :; done
+mkdir -p "$folder/bin"
+printf '#!/bin/sh\nexit ${PIP:-0}\n' > "$folder/bin/pip"
+cat > "$folder/bin/python" <<'END'
+#!/bin/sh
+AT_ONCE
+case "$*" in *smoke.py) echo 'REPORT';; esac
+END
+chmod +x "$folder/bin/pip" "$folder/bin/python"
+"""
+
 
 class Here:
     """An engine that starts a room's commands on this machine, with a PATH of its own."""
@@ -51,6 +64,10 @@ class Here:
         (self._programs / name).write_text(f"#!/bin/sh\n{script}\n")
         (self._programs / name).chmod(0o755)
         return self._programs / name
+
+    def python(self, report: str, *, at_once: str = "") -> None:
+        """Let environments be made in the room, whose smoke script reports this."""
+        self.program("python3", PYTHON.replace("REPORT", report).replace("AT_ONCE", at_once))
 
     def command(self, name: str, view: View, private: Path) -> list[str]:
         self.networks.append(view.network)

@@ -255,21 +255,8 @@ def test_an_image_on_which_the_script_reports_nothing_fails(root: Path, script: 
     assert set(results(smoke).values()) == {False}
 
 
-# What a room's Python does: an environment with pip, the first prediction, and the script.
-PYTHON = f"""\
-for folder; do :; done
-mkdir -p "$folder/bin"
-printf '#!/bin/sh\\nexit 0\\n' > "$folder/bin/pip"
-cat > "$folder/bin/python" <<'END'
-#!/bin/sh
-case "$*" in *smoke.py) echo '{REPORT}';; esac
-END
-chmod +x "$folder/bin/pip" "$folder/bin/python"
-"""
-
-
 def test_the_wheel_is_used_in_a_room_of_every_recipe(root: Path, here: Any) -> None:
-    here.program("python3", PYTHON)
+    here.python(REPORT)
     smoke, facts = Smoke(), load_facts(root)
     systems.try_recipes(smoke, root, root / WHEEL, facts, "auto")
     assert results(smoke) == {f"works-on-{name}": True for name in facts.recipes}
@@ -278,7 +265,7 @@ def test_the_wheel_is_used_in_a_room_of_every_recipe(root: Path, here: Any) -> N
 
 
 def test_a_recipe_on_which_the_script_fails_is_named(root: Path, here: Any) -> None:
-    here.program("python3", PYTHON.replace("case", "exit 139; case"))
+    here.python(REPORT, at_once="exit 139")
     smoke = Smoke()
     systems.try_recipes(smoke, root, root / WHEEL, load_facts(root), "auto")
     assert set(results(smoke).values()) == {False}

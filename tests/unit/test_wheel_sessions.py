@@ -32,17 +32,6 @@ TAG = f"manylinux_2_17_{MACHINE}"
 WHEEL = f"mars_earth-2.0.0-cp310-abi3-{TAG}.whl"
 TESTS = [{"name": "fits", "passed": True, "detail": ""}]
 REPORT = json.dumps({"tests": TESTS, "versions": {"numpy": "2"}, "measurements": {}})
-# Makes an environment; pip says what it says in a good run, python runs the script.
-PYTHON = f"""\
-for folder; do :; done
-mkdir -p "$folder/bin"
-printf '#!/bin/sh\\nexit ${{PIP:-0}}\\n' > "$folder/bin/pip"
-cat > "$folder/bin/python" <<'END'
-#!/bin/sh
-case "$*" in *smoke.py) echo '{REPORT}';; esac
-END
-chmod +x "$folder/bin/pip" "$folder/bin/python"
-"""
 # As the tools print them; auditwheel's report is shortened.
 AUDITWHEEL = f"print({json.dumps({'overall_tag': TAG, 'sym_policy': TAG})!r})"
 ABI3AUDIT = (
@@ -147,7 +136,7 @@ def test_a_tool_that_refuses_fails_the_wheel_with_its_words(
 def test_the_one_wheel_in_dist_is_installed_and_used(
     root: Path, here: Any, concluded: list[tuple[str, Outcome, str]]
 ) -> None:
-    here.program("python3", PYTHON)
+    here.python(REPORT)
     (root / "dist" / WHEEL).write_bytes(b"wheel")
     assert smoke_wheel.main([]) == 0
     assert concluded == [("smoke-wheel", "pass", "")]
@@ -171,7 +160,7 @@ def test_without_one_wheel_nothing_is_chosen(root: Path, count: int) -> None:
 def test_an_old_processor_runs_the_script_again_and_is_named_when_it_cannot(
     root: Path, here: Any, script: Script, concluded: list[tuple[str, Outcome, str]]
 ) -> None:
-    here.program("python3", PYTHON)
+    here.python(REPORT)
     (root / "dist" / WHEEL).write_bytes(b"wheel")
     script("qemu-x86_64-static", '[ "$1 $2" = "-cpu Nehalem" ] || exit 132; shift 2; exec "$@"')
     assert smoke_wheel.main(["--processor", "Nehalem"]) == 0
@@ -233,7 +222,7 @@ def test_the_wheels_are_checked_used_and_recorded(
     root: Path, here: Any, script: Script, built: Callable[..., None],
     concluded: list[tuple[str, Outcome, str]], monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    here.program("python3", PYTHON)
+    here.python(REPORT)
     script("qemu-x86_64-static", 'shift 2; exec "$@"')
     built(WHEEL, refused=["official: no such host"], offline=True)
     assert session.main(["--way", "own"]) == 0
@@ -257,7 +246,7 @@ def test_a_cross_wheel_has_a_check_of_its_own_and_the_room_of_its_architecture(
 ) -> None:  # fmt: skip
     machine = "ppc64le" if MACHINE != "ppc64le" else "aarch64"
     assert load_image(root, session._rooms()[machine][0]).packages
-    here.program("python3", PYTHON)
+    here.python(REPORT)
     tag = f"manylinux_2_28_{machine}"
     tools(auditwheel=AUDITWHEEL.replace(TAG, tag))
     built(f"mars_earth-2.0.0-cp310-abi3-{tag}.whl", way="cross")
